@@ -1,0 +1,84 @@
+/**
+ * The bench's command line. Every duration follows from `--quick` and `--rounds`, and every run is bounded.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { subjectIds, type SubjectId } from './subjects.ts';
+
+export interface Options {
+  readonly isQuick: boolean;
+  readonly rounds: number;
+  readonly warmMs: number;
+  readonly windowMs: number;
+  /** How long a process is left alone before its memory is looked at. */
+  readonly settleMs: number;
+  /** Further rounds are left out once this has passed. */
+  readonly budgetMs: number;
+  readonly subjects: readonly SubjectId[];
+  readonly notes: string;
+  readonly logLevel: string;
+  readonly generator: 'c' | 'node';
+  /** Where results are written; null writes nothing. */
+  readonly folder: string | null;
+  /** A result file to print and write again, with other notes, instead of measuring. */
+  readonly render: string | null;
+}
+
+export const usage = `npm run bench -- [options]
+  --quick              one short round, at most a minute
+  --rounds <n>         interleaved rounds (3)
+  --only <a,b>         only these subjects: ${subjectIds.join(', ')}
+  --notes <text|file>  for the section "What is worse than expected, and why"
+  --render <file>      write the page of an earlier result again, with --notes, and measure nothing
+  --log-level <level>  of sallyport (warn: like the peers, no line per connection; info: its default)
+  --generator c|node   the load generator (c where there is a compiler)
+  --no-write           only print`;
+
+/** @throws Error whose message says what is wrong with the command line. */
+export function parseOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      notes: { type: 'string', default: '' },
+      render: { type: 'string' },
+      'log-level': { type: 'string', default: 'warn' },
+      generator: { type: 'string', default: 'c' },
+      'no-write': { type: 'boolean', default: false },
+    },
+  });
+  const isQuick = values.quick;
+  const rounds = values.rounds === undefined ? (isQuick ? 1 : 3) : Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds: expected a whole number, got ${values.rounds}`);
+  return {
+    isQuick,
+    rounds,
+    warmMs: isQuick ? 250 : 400,
+    windowMs: isQuick ? 700 : 2_000,
+    settleMs: isQuick ? 500 : 1_500,
+    budgetMs: isQuick ? 30_000 * rounds : Math.max(170_000, 60_000 * rounds),
+    subjects: chosen(values.only),
+    notes: textOf(values.notes),
+    logLevel: values['log-level'],
+    generator: values.generator === 'node' ? 'node' : 'c',
+    folder: values['no-write'] ? null : join(import.meta.dirname, 'results'),
+    render: values.render ?? null,
+  };
+}
+
+function chosen(only: string | undefined): readonly SubjectId[] {
+  if (only === undefined) return subjectIds;
+  const names = only.split(',');
+  const unknown = names.filter((name) => !subjectIds.some((id) => id === name));
+  if (unknown.length > 0) throw new Error(`--only: expected ${subjectIds.join(', ')}, got ${unknown.join(', ')}`);
+  return subjectIds.filter((id) => names.includes(id));
+}
+
+/** The content of a file of that name, else the text itself. */
+function textOf(notes: string): string {
+  return existsSync(notes) ? readFileSync(notes, 'utf8') : notes;
+}

@@ -1,0 +1,93 @@
+/**
+ * The shape of a result file, and how figures of several rounds become one.
+ *
+ * A ratio is the median of the rounds' ratios to HAProxy in the same round, because the machine's noise is shared within
+ * a round; a value is the median of the rounds' values. So a value divided by HAProxy's value may differ a little from
+ * the ratio beside it.
+ */
+import { z } from 'zod';
+import { subjectIds } from './subjects.ts';
+
+const cellSchema = z.object({
+  /** The median; null when no round gave a figure. */
+  value: z.number().nullable(),
+  /** To HAProxy; null without HAProxy. */
+  ratio: z.number().nullable(),
+  rounds: z.array(z.number().nullable()),
+});
+
+const metricSchema = z.object({
+  id: z.string(),
+  title: z.string(),
+  unit: z.string(),
+  kind: z.enum(['throughput', 'cost', 'latency', 'memory']),
+  isMoreBetter: z.boolean(),
+  cells: z.partialRecord(z.enum(subjectIds), cellSchema),
+});
+
+const checkSchema = z.object({ text: z.string(), value: z.number().nullable(), isMet: z.boolean().nullable() });
+
+export const resultsSchema = z.object({
+  format: z.literal(1),
+  date: z.string(),
+  isQuick: z.boolean(),
+  rounds: z.number(),
+  windowMs: z.number(),
+  seconds: z.number(),
+  machine: z.record(z.string(), z.union([z.string(), z.number()])),
+  subjects: z.array(
+    z.object({
+      id: z.enum(subjectIds),
+      title: z.string(),
+      version: z.string().nullable(),
+      absent: z.string().nullable(),
+    }),
+  ),
+  metrics: z.array(metricSchema),
+  /** Median share of its core that the subject, and the generator, were busy: a subject far from 1 was not the limit. */
+  busy: z.array(
+    z.object({
+      workload: z.string(),
+      subject: z.enum(subjectIds),
+      subjectShare: z.number(),
+      generatorShare: z.number(),
+    }),
+  ),
+  controlPlane: z.array(
+    z.object({ interpreter: z.string(), lifecycleMicroseconds: z.number(), heapBytes: z.number() }),
+  ),
+  checks: z.array(checkSchema),
+  remarks: z.array(z.string()),
+  notes: z.string(),
+});
+
+export type Results = z.infer<typeof resultsSchema>;
+export type Cell = z.infer<typeof cellSchema>;
+export type MetricResult = z.infer<typeof metricSchema>;
+export type Check = z.infer<typeof checkSchema>;
+
+/** The middle one, or the mean of the two in the middle; null of nothing. Figures that are not numbers do not count. */
+export function median(figures: readonly number[]): number | null {
+  const sorted = figures.filter((figure) => Number.isFinite(figure)).toSorted((a, b) => a - b);
+  const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
+  return low === undefined || high === undefined ? null : (low + high) / 2;
+}
+
+/** Of each round's figure to the same round's reference. NaN stands for a round that failed. */
+export function medianRatio(rounds: readonly number[], reference: readonly number[]): number | null {
+  return median(rounds.map((figure, round) => figure / (reference[round] ?? Number.NaN)));
+}
+
+/** @param reference HAProxy's, of the same rounds. */
+export function cellOf(rounds: readonly number[], reference: readonly number[]): Cell {
+  return {
+    value: median(rounds),
+    ratio: medianRatio(rounds, reference),
+    rounds: rounds.map((figure) => (Number.isFinite(figure) ? figure : null)),
+  };
+}
+
+/** A cell's rounds as figures again: NaN where one failed. */
+export function figuresOf(cell: Cell | undefined): readonly number[] {
+  return (cell?.rounds ?? []).map((figure) => figure ?? Number.NaN);
+}

@@ -1,0 +1,65 @@
+/**
+ * The clients of the demo: each behaves in one way and tells how it was treated.
+ */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { certificate } from './origins.ts';
+
+/** What a client read until the connection was closed, and how it was closed. */
+export interface Treatment {
+  readonly text: string;
+  readonly manner: 'saw FIN' | 'saw RST' | 'sent RST';
+}
+
+/** Writes, perhaps ends (FIN), and reads until the other side is done. */
+export async function talk(port: number, bytes: string, options: { readonly thenEnds: boolean }): Promise<Treatment> {
+  const socket = await connected(port);
+  if (bytes !== '') socket.write(bytes);
+  if (options.thenEnds) socket.end();
+  return treatmentOf(socket);
+}
+
+/** One HTTP request for a host, in the clear. */
+export function requestHttp(port: number, host: string): Promise<Treatment> {
+  return talk(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, { thenEnds: false });
+}
+
+/** One HTTP request for a host, over TLS; the origin's certificate is checked. */
+export async function requestTls(port: number, host: string): Promise<Treatment> {
+  const socket = connectTls({ host: '127.0.0.1', port, servername: host, ca: certificate });
+  await once(socket, 'secureConnect');
+  socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  return treatmentOf(socket);
+}
+
+/** Resets as soon as the first byte has come back. */
+export async function resetInMidStream(port: number): Promise<Treatment> {
+  const socket = await connected(port);
+  socket.write('hello\n');
+  socket.once('data', () => socket.resetAndDestroy());
+  const { text } = await treatmentOf(socket);
+  return { text, manner: 'sent RST' };
+}
+
+async function connected(port: number): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  await once(socket, 'connect');
+  return socket;
+}
+
+function treatmentOf(socket: Socket): Promise<Treatment> {
+  return new Promise((resolve) => {
+    let text = '';
+    let manner: Treatment['manner'] = 'saw FIN';
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.on('end', () => socket.end());
+    socket.on('error', () => {
+      manner = 'saw RST';
+    });
+    socket.on('close', () => resolve({ text, manner }));
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * Prints the pages of docs/statecharts from the machines themselves: drawing, states, edges, verdicts.
+ *
+ * `node scripts/chart-docs.ts` writes them; test/tidy.test.ts compares them. A new machine is one more entry in `charts`.
+ * Read first: `src/machines/chart/read-chart.ts`; the words are in `chart-words.ts`.
+ */
+import { instance } from '@viz-js/viz';
+import type { AnyStateMachine } from 'xstate';
+import { releaseMs } from '../src/io/ledger.ts';
+import { durationText } from '../src/machines/chart/explain.ts';
+import { edgeLabel, readChart, type ChartEdge, type ReadChart } from '../src/machines/chart/read-chart.ts';
+import type { ReadNode } from '../src/machines/chart/read-node.ts';
+import { toDot } from '../src/machines/chart/to-dot.ts';
+import { toMermaid } from '../src/machines/chart/to-mermaid.ts';
+import { deadlines } from '../src/machines/connection/delays.ts';
+import { connectionMachine } from '../src/machines/connection/machine.ts';
+import { proxyMachine } from '../src/machines/proxy/machine.ts';
+import { connectionWords, proxyWords, type ChartWords, type StateWords } from './chart-words.ts';
+import { generatedBy, isMain, table, writeFiles, type GeneratedFiles } from './generated.ts';
+import { verdictSection } from './verdict-table.ts';
+
+interface ChartPage {
+  readonly machine: Pick<AnyStateMachine, 'root' | 'id'>;
+  readonly source: string;
+  readonly opening: string;
+  readonly words: ChartWords;
+  /** What stands after the tables. */
+  readonly rest: readonly string[];
+}
+
+const charts: readonly ChartPage[] = [
+  {
+    machine: connectionMachine,
+    source: 'src/machines/connection/machine.ts',
+    opening:
+      'One connection: an accepted downstream socket and everything that is done for it. Six states; every other name is a ' +
+      'substate. What each pair of ends looks like on the wire is in [close-matrix.md](close-matrix.md).',
+    words: connectionWords,
+    rest: verdictSection(),
+  },
+  {
+    machine: proxyMachine,
+    source: 'src/machines/proxy/machine.ts',
+    opening: 'The proxy itself: one actor, from `start()` to `stop()`.',
+    words: proxyWords,
+    rest: [],
+  },
+];
+
+export async function chartDocs(): Promise<GeneratedFiles> {
+  const viz = await instance();
+  return new Map(
+    charts.flatMap((page) => {
+      const name = page.machine.id;
+      const svg = viz.renderString(toDot(page.machine), { format: 'svg' });
+      return [
+        [`docs/statecharts/${name}.md`, chartPage(page)] as const,
+        [`docs/statecharts/${name}.svg`, withoutVersion(svg)] as const,
+      ];
+    }),
+  );
+}
+
+function chartPage({ machine, source, opening, words, rest }: ChartPage): string {
+  const chart = readChart(machine);
+  const states = chart.nodes.slice(1);
+  checkWords(machine.id, states, words);
+  const everywhere = chart.edges.filter((edge) => edge.source === chart.nodes[0]);
+  const parts = [
+    generatedBy(`\`${source}\``),
+    `# The ${machine.id} chart`,
+    opening,
+    `![drawing](${machine.id}.svg)`,
+    `\`\`\`mermaid\n${toMermaid(machine)}\`\`\``,
+    everywhere.length === 0 ? null : `In every state: ${everywhere.map(leftBy).join(', ')}.`,
+    '## States',
+    'A state inherits the deadlines and the exits of the states around it.',
+    table(
+      ['state', 'when', 'resource', 'deadlines, default', 'left by'],
+      states.map((node) => stateRow(chart, node, words[node.name])),
+    ),
+    '## Edges',
+    'In the order in which they are tried. *Stays* is an internal transition: nothing is left or entered, no deadline is touched.',
+    table(['in', 'on', 'goes to', 'does'], chart.edges.map(edgeRow)),
+    '## On entering and leaving',
+    table(['state', 'entry', 'exit'], states.filter(hasActions).map(actionRow)),
+    ...rest,
+  ];
+  return `${parts.filter((part) => part !== null).join('\n\n')}\n`;
+}
+
+function checkWords(chart: string, states: readonly ReadNode[], words: ChartWords): void {
+  const missing = states.filter(({ name }) => words[name] === undefined).map(({ name }) => name);
+  const surplus = Object.keys(words).filter((name) => !states.some((node) => node.name === name));
+  if (missing.length + surplus.length === 0) return;
+  throw new Error(
+    `scripts/chart-words.ts, ${chart}: missing [${missing.join(', ')}], not in the chart [${surplus.join(', ')}]`,
+  );
+}
+
+function stateRow(chart: ReadChart, node: ReadNode, words: StateWords | undefined): readonly string[] {
+  const exits = chart.edges.filter((edge) => edge.source === node && !edge.isInternal).map(leftBy);
+  const armed = node.delays.map(({ name }) => deadlineText(name)).join('; ');
+  return [nameOf(node), words?.when ?? '', words?.resource ?? '', armed || '–', exits.join('<br>') || '–'];
+}
+
+function edgeRow(edge: ChartEdge): readonly string[] {
+  const to = edge.isInternal ? '*stays*' : nameOf(edge.target);
+  return [nameOf(edge.source), `\`${edgeLabel(edge)}\``, to, edge.actions.join(', ') || '–'];
+}
+
+function actionRow({ name, entry, exit }: ReadNode): readonly string[] {
+  const listed = (references: ReadNode['entry']) => references.map((one) => one.name).join(', ') || '–';
+  return [name, listed(entry), listed(exit)];
+}
+
+function hasActions({ entry, exit }: ReadNode): boolean {
+  return entry.length + exit.length > 0;
+}
+
+function leftBy(edge: ChartEdge): string {
+  return `\`${edgeLabel(edge)}\` → ${nameOf(edge.target)}`;
+}
+
+function nameOf(node: ReadNode): string {
+  return node.name === '' ? '*any*' : node.name;
+}
+
+function deadlineText(name: string): string {
+  if (name === 'idling') return '`idling` `idle` less a quarter of it, at most 1 min before its end';
+  if (name === 'idle') return '`idle` what is left of 5 min';
+  if (name === 'release') return `\`release\` ${durationText(releaseMs)}`;
+  const entry = Object.entries(deadlines).find(([key]) => key === name)?.[1];
+  if (entry === undefined) throw new Error(`the deadline ${name} has no entry in src/machines/connection/delays.ts`);
+  return `\`${name}\` ${entry.defaultMs === null ? 'off' : durationText(entry.defaultMs)}`;
+}
+
+/** The renderer's own version would make the file differ for no reason. */
+function withoutVersion(svg: string): string {
+  return svg.replace(/<!-- Generated by graphviz[\s\S]*?-->\n/, '');
+}
+
+if (isMain(import.meta.filename)) writeFiles(await chartDocs());

@@ -1,0 +1,79 @@
+/**
+ * What the chart pages say in words about each state: when it is entered, and which resource exists in it.
+ *
+ * The rest of a page is read from the machine. A state that is missing here, or here and not in the chart, stops the
+ * generator. Read first: `chart-docs.ts`.
+ */
+
+export interface StateWords {
+  /** "When …" */
+  readonly when: string;
+  readonly resource: string;
+}
+
+export type ChartWords = Readonly<Record<string, StateWords>>;
+
+const both = 'both legs, joined';
+
+export const connectionWords: ChartWords = {
+  ACCEPTED: {
+    when: 'the listener accepted a socket and claimed a slot for it; it waits to be admitted',
+    resource: 'the downstream leg and its slot',
+  },
+  SNIFFING: {
+    when: 'the connection is admitted; the first bytes are looked at and none is consumed. Left in the same tick where no route needs bytes',
+    resource: '+ the peek',
+  },
+  'SNIFFING.SILENT': { when: 'the client has not said anything', resource: 'as SNIFFING' },
+  'SNIFFING.PREFACE': { when: 'the client has spoken and more is needed to decide', resource: 'as SNIFFING' },
+  'SNIFFING.SERVER_FIRST': {
+    when: 'the client waits for a banner; answered in the same tick',
+    resource: 'as SNIFFING',
+  },
+  DIALING: { when: 'a route with an upstream was chosen', resource: 'the downstream leg' },
+  'DIALING.ATTEMPTING': { when: 'one attempt is under way', resource: '+ the pending upstream leg' },
+  'DIALING.ATTEMPTING.RESOLVING': { when: 'the name of the upstream is being resolved', resource: 'as ATTEMPTING' },
+  'DIALING.ATTEMPTING.CONNECTING': { when: 'an address is known and is being connected to', resource: 'as ATTEMPTING' },
+  'DIALING.BACKING_OFF': { when: 'the next attempt waits', resource: 'the downstream leg' },
+  ESTABLISHED: { when: 'bytes may flow both ways', resource: both },
+  'ESTABLISHED.TUNNEL': { when: 'bytes flow as they are', resource: both },
+  'ESTABLISHED.TUNNEL.ACTIVE': { when: 'bytes moved not long ago', resource: both },
+  'ESTABLISHED.TUNNEL.IDLING': {
+    when: 'the idle deadline is near and `connection.idling` has been told (ADR 0008)',
+    resource: both,
+  },
+  HALF_CLOSED: {
+    when: 'one direction is finished; or both are and bytes are being flushed; or a refusal is being delivered',
+    resource: 'both legs, or one',
+  },
+  'HALF_CLOSED.DOWNSTREAM_ENDED': { when: 'the client sent FIN; the upstream may still speak', resource: both },
+  'HALF_CLOSED.UPSTREAM_ENDED': { when: 'the upstream sent FIN; the client may still speak', resource: both },
+  'HALF_CLOSED.FLUSHING': {
+    when: 'nothing more is to come that anybody wants, and what was taken is still being written',
+    resource: 'what is left of both legs',
+  },
+  'HALF_CLOSED.REFUSING': {
+    when: 'the client is told no in its own protocol, and gets `linger` to read it instead of a reset',
+    resource: 'the downstream leg',
+  },
+  CLOSED: {
+    when: 'it is over. Entering it is the only place that releases anything, and it is entered once',
+    resource: 'nothing; the ledger waits for the operating system to close what was let go',
+  },
+};
+
+export const proxyWords: ChartWords = {
+  IDLE: { when: 'nothing has been asked for', resource: 'nothing' },
+  STARTING: { when: 'the listeners are being bound, all or none', resource: 'listeners, as far as they are bound' },
+  RUNNING: {
+    when: 'connections are admitted; its life is the embedder’s to end, so it has no deadline',
+    resource: 'listeners and connections',
+  },
+  DRAINING: { when: 'nothing new is admitted and the live may finish', resource: 'connections' },
+  KILLING: { when: 'what is left is being ended', resource: 'connections' },
+  RELEASING: {
+    when: 'every chart is at CLOSED, and the operating system has handles left to close',
+    resource: 'handles in the ledger',
+  },
+  STOPPED: { when: 'nothing is left', resource: 'nothing' },
+};

@@ -1,0 +1,28 @@
+/**
+ * Checks one configuration and prints the answer, for people or as JSON.
+ */
+import { relative } from 'node:path';
+import { ConfigError } from '../config/problems.ts';
+import { checkReport } from './check-report.ts';
+import { checkText } from './check-text.ts';
+import type { CommonOptions } from './common-options.ts';
+import { exitCodes, type CommandHost } from './host.ts';
+import { painter } from './layout.ts';
+import { loadPlan } from './load-plan.ts';
+
+export async function checkConfig(
+  file: string | undefined,
+  options: CommonOptions & { readonly json?: boolean },
+  host: CommandHost,
+): Promise<number> {
+  try {
+    const loaded = await loadPlan(file, options, host);
+    const report = checkReport(loaded.plan, relative(host.folder, loaded.file));
+    host.print(options.json === true ? JSON.stringify(report, null, 2) : checkText(report, painter(host.hasColour)));
+    return exitCodes.fine;
+  } catch (error) {
+    if (options.json !== true || !(error instanceof ConfigError)) throw error;
+    host.print(JSON.stringify({ ok: false, problems: error.problems }, null, 2));
+    return exitCodes.usage;
+  }
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+/**
+ * The command's file: checks Node, runs the command, ends the process.
+ *
+ * Must never do: import anything before Node's version is known to be good; a newer syntax or module further down would
+ * greet an old Node with a stack trace instead of one sentence. The one `process.exit` is here.
+ * Read first: `program.ts`.
+ */
+void main().then((exitCode) => process.exit(exitCode));
+
+async function main(): Promise<number> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < 22 || (major === 22 && minor < 19)) {
+    process.stderr.write(`sallyport needs Node.js 22.19 or newer, and this is ${process.versions.node}\n`);
+    return 2;
+  }
+  const { runCommandLine } = await import('./program.ts');
+  const { processHost } = await import('./process-host.ts');
+  const exitCode = await runCommandLine(process.argv.slice(2), processHost());
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+  return exitCode;
+}
+
+/** Resolves when everything given to the stream is out, or can no longer get out. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve());
+  });
+}

@@ -1,0 +1,57 @@
+/**
+ * What `explain` is asked about, out of what was typed.
+ */
+export type ParsedTarget =
+  | {
+      readonly kind: 'route';
+      /** Null where only a port was named. */
+      readonly host: string | null;
+      readonly port: number;
+      /** A detector's name; null where the target does not say. */
+      readonly protocol: string | null;
+      /** True exactly when the target names a path, which no route looks at yet. */
+      readonly hasPath: boolean;
+    }
+  | { readonly kind: 'connection' }
+  | { readonly kind: 'wrong'; readonly message: string };
+
+/** @param text `a.example:443`, `[::1]:80`, `8080`, `https://a.example/x`, or a connection's id */
+export function parseTarget(text: string): ParsedTarget {
+  if (text.includes('://')) return parseUrl(text);
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]:|([^:]*):)?(\d{1,5})$/.exec(text) ?? [];
+  if (digits === undefined) {
+    if (/^[a-z0-9]{1,8}-\d+$/.test(text)) return { kind: 'connection' };
+    return { kind: 'wrong', message: `'${text}' is not host:port, a URL, or a connection's id` };
+  }
+  const host = bracketed ?? plain ?? '';
+  return route(host === '' ? null : host, Number(digits), null, false);
+}
+
+const schemes: Readonly<Record<string, { readonly port: number; readonly protocol: string } | undefined>> = {
+  http: { port: 80, protocol: 'http' },
+  ws: { port: 80, protocol: 'http' },
+  https: { port: 443, protocol: 'tls' },
+  wss: { port: 443, protocol: 'tls' },
+  tls: { port: 443, protocol: 'tls' },
+};
+
+function parseUrl(text: string): ParsedTarget {
+  if (!URL.canParse(text)) return { kind: 'wrong', message: `'${text}' is not a URL` };
+  const url = new URL(text);
+  const scheme = url.protocol.slice(0, -1);
+  const known = schemes[scheme];
+  const port = url.port === '' ? known?.port : Number(url.port);
+  if (port === undefined) return { kind: 'wrong', message: `'${text}' names no port` };
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return route(
+    host === '' ? null : host,
+    port,
+    known?.protocol ?? scheme,
+    url.pathname.length > 1 || url.search !== '',
+  );
+}
+
+function route(host: string | null, port: number, protocol: string | null, hasPath: boolean): ParsedTarget {
+  if (port > 65_535) return { kind: 'wrong', message: `${port} is not a port` };
+  return { kind: 'route', host, port, protocol, hasPath };
+}

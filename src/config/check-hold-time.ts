@@ -1,0 +1,54 @@
+/**
+ * The budget for how long a silent peer may hold a slot.
+ *
+ * Must never do: know the chart. The time is computed by a function that is handed in.
+ */
+import type { Timeouts } from '../machines/connection/delays.ts';
+import type { Draft, DraftRoute } from './draft.ts';
+import { formatDuration } from './duration.ts';
+import type { Finding } from './finding.ts';
+import type { ResolvedTimeouts } from './resolve-listeners.ts';
+
+/** The longest a silent peer can hold a slot, milliseconds; null is without end. */
+export type HoldTime = (timeouts: Timeouts, attemptsMax: number) => number | null;
+
+/** @param holdTime undefined where nothing can compute it; a budget is then an error, since nobody would keep it. */
+export function checkHoldTime({ sections, routes }: Draft, resolved: ResolvedTimeouts, holdTime: HoldTime | undefined): readonly Finding[] {
+  const budgetMs = sections.limits?.maxHoldTime;
+  if (budgetMs === undefined || budgetMs === null) return [];
+  if (holdTime === undefined) return [{ path: ['limits', 'maxHoldTime'], message: 'maxHoldTime cannot be enforced here' }];
+  return routes.filter(forwards).flatMap((route): readonly Finding[] => {
+    const worst = longest(situations(route, resolved).map((timeouts) => holdTime(timeouts, attemptsOf(route))));
+    if (worst !== null && worst <= budgetMs) return [];
+    const held = worst === null ? 'without end' : `for ${formatDuration(worst)}`;
+    return [
+      {
+        path: ['routes', route.index],
+        message: `a silent peer can hold this route ${held}, which is more than limits.maxHoldTime`,
+        expected: `at most ${formatDuration(budgetMs)}`,
+        part: 'key',
+      },
+    ];
+  });
+}
+
+function forwards({ route }: DraftRoute): boolean {
+  return route.action?.type === 'forward';
+}
+
+/** One attempt for each place the route may forward to. */
+function attemptsOf({ route }: DraftRoute): number {
+  return Math.max(1, route.action?.targets?.length ?? 1);
+}
+
+/** The deadlines a connection of the route meets: the listener's until the route is known, then its own. */
+function situations({ index, route }: DraftRoute, { routes, listeners }: ResolvedTimeouts): readonly Timeouts[] {
+  const own = routes[index];
+  if (own === undefined) return [];
+  const ports = [...listeners].filter(([port]) => route.match?.ports?.some(({ from, to }) => from <= port && port <= to) === true);
+  return ports.map(([, { values }]) => ({ ...own.values, admission: values.admission, sniff: values.sniff, serverFirst: values.serverFirst }));
+}
+
+function longest(times: readonly (number | null)[]): number | null {
+  return times.reduce((worst, time) => (worst === null || time === null ? null : Math.max(worst, time)), 0);
+}

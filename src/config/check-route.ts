@@ -1,0 +1,149 @@
+/**
+ * What can be wrong inside one route that no single value shows: criteria and options that do not fit each other.
+ *
+ * The law: an option that is declared and cannot be enforced is an error, and says why.
+ * Read first: `schema-route.ts`; `check-action.ts` does the same for the action.
+ */
+import { checkAction } from './check-action.ts';
+import type { DraftRoute } from './draft.ts';
+import type { Finding } from './finding.ts';
+import type { Path } from './path.ts';
+import { ownValue, valueAt } from './plain.ts';
+import { nearest } from './suggest.ts';
+
+/** @param protocols every name `match.protocol` may have here. */
+export function checkRoute(draft: DraftRoute, protocols: readonly string[]): readonly Finding[] {
+  return [
+    ...checkTwice(draft),
+    ...checkProtocol(draft, protocols),
+    ...checkCriteria(draft),
+    ...checkServerFirst(draft),
+    ...checkHttpOnly(draft),
+    ...checkPassthrough(draft),
+    ...checkAction(draft),
+  ];
+}
+
+/** The protocol a route asks for, said or implied; null where it asks for none. */
+export function askedProtocol({ route }: Pick<DraftRoute, 'route'>): string | null {
+  if (route.match?.protocol !== undefined) return route.match.protocol;
+  const mode = route.tls?.mode ?? route.action?.tls?.mode;
+  return mode !== undefined || route.match?.alpn !== undefined ? 'tls' : null;
+}
+
+const onRoute = ({ index }: DraftRoute, ...rest: Path): Path => ['routes', index, ...rest];
+
+function checkTwice(draft: DraftRoute): readonly Finding[] {
+  return ['tls', 'security']
+    .filter((key) => ownValue(draft.raw, key) !== undefined && valueAt(draft.raw, ['action', key]) !== undefined)
+    .map((key) => ({ path: onRoute(draft, 'action', key), message: `${key} stands on the route and in its action; keep one of them`, part: 'key' }));
+}
+
+function checkProtocol(draft: DraftRoute, protocols: readonly string[]): readonly Finding[] {
+  const protocol = draft.route.match?.protocol;
+  const path = onRoute(draft, 'match', 'protocol');
+  if (protocol === undefined) return [];
+  if (protocol === 'websocket') return [{ path, message: 'protocol websocket is not built yet' }];
+  if (!protocols.includes(protocol)) {
+    const expected = protocols.join(', ');
+    return [{ path, message: 'no detector has this name', expected, suggestion: nearest(protocol, protocols) }];
+  }
+  if (tlsMode(draft) === 'passthrough' && protocol !== 'tls') {
+    return [{ path, message: 'tls mode passthrough implies protocol tls', expected: 'tls, or no protocol' }];
+  }
+  return [];
+}
+
+/** Protocols whose first bytes name no host. */
+const nameless: ReadonlySet<string> = new Set(['tcp', 'h2c', 'redis', 'ssh', 'postgres', 'socks']);
+
+function checkCriteria(draft: DraftRoute): readonly Finding[] {
+  const protocol = askedProtocol(draft);
+  if (protocol === null || tlsMode(draft) !== null) return [];
+  const findings: Finding[] = [];
+  if (nameless.has(protocol) && valueAt(draft.raw, ['match', 'domains']) !== undefined) {
+    findings.push({
+      path: onRoute(draft, 'match', 'domains'),
+      message: `domains cannot be enforced here: the first bytes of ${spoken(protocol)} name no host`,
+      part: 'key',
+    });
+  }
+  if (protocol !== 'tls' && valueAt(draft.raw, ['match', 'alpn']) !== undefined) {
+    findings.push({
+      path: onRoute(draft, 'match', 'alpn'),
+      message: `alpn cannot be enforced here: only a TLS client hello offers application protocols, and this route asks for ${spoken(protocol)}`,
+      part: 'key',
+    });
+  }
+  return findings;
+}
+
+/** A client that stays silent has named nothing. */
+function checkServerFirst({ index, raw, route }: DraftRoute): readonly Finding[] {
+  const names = ['domains', 'alpn'].filter((key) => valueAt(raw, ['match', key]) !== undefined);
+  if (names.length === 0 || (route.timeouts?.serverFirst ?? null) === null) return [];
+  return [
+    {
+      path: ['routes', index, 'timeouts', 'serverFirst'],
+      message: `serverFirst cannot be enforced here: the route asks for ${names.join(' and ')}, which a silent client does not tell`,
+      part: 'key',
+    },
+  ];
+}
+
+const httpCriteria: readonly (readonly [Path, string])[] = [
+  [['match', 'path'], 'path'],
+  [['match', 'headers'], 'headers'],
+  [['match', 'method'], 'method'],
+  [['match', 'query'], 'query'],
+];
+
+/** Without a TLS mode and a protocol these mean plain HTTP; on bytes that are not HTTP they mean nothing. */
+function checkHttpOnly(draft: DraftRoute): readonly Finding[] {
+  const where = invisible(draft);
+  if (where === null) return [];
+  const authentication = ([['security', 'authentication'], ['action', 'security', 'authentication']] as const).map(
+    (path) => [path, authenticationName(valueAt(draft.raw, path))] as const,
+  );
+  return [...httpCriteria, ...authentication]
+    .filter(([path]) => valueAt(draft.raw, path) !== undefined)
+    .map(([path, what]) => ({ path: onRoute(draft, ...path), message: `${what} needs HTTP, which is invisible on ${where}`, part: 'key' }));
+}
+
+function invisible(draft: DraftRoute): string | null {
+  const mode = tlsMode(draft);
+  if (mode !== null) return mode === 'passthrough' ? 'passthrough' : null;
+  const protocol = askedProtocol(draft);
+  if (protocol === null || ['http', 'h2c', 'websocket'].includes(protocol)) return null;
+  return protocol === 'tls' ? 'TLS that is not terminated' : protocol === 'tcp' ? 'raw TCP' : `raw TCP (protocol ${protocol})`;
+}
+
+function authenticationName(value: unknown): string {
+  const type = ownValue(value, 'type');
+  return type === 'basic' || type === 'jwt' ? `${type} authentication` : 'authentication';
+}
+
+const termination = ['certificate', 'acme', 'minVersion', 'maxVersion', 'ciphers', 'clientAuth', 'upstream'] as const;
+
+function checkPassthrough(draft: DraftRoute): readonly Finding[] {
+  if (tlsMode(draft) !== 'passthrough') return [];
+  return ([['tls'], ['action', 'tls']] as const).flatMap((base) =>
+    termination
+      .filter((key) => valueAt(draft.raw, [...base, key]) !== undefined)
+      .map((key) => ({
+        path: onRoute(draft, ...base, key),
+        message: `tls.${key} cannot be enforced here: on passthrough the handshake is between the client and the upstream`,
+        part: 'key' as const,
+      })),
+  );
+}
+
+/** As written, so that modes of later parts are known too. */
+function tlsMode({ raw }: DraftRoute): string | null {
+  const mode = valueAt(raw, ['tls', 'mode']) ?? valueAt(raw, ['action', 'tls', 'mode']);
+  return typeof mode === 'string' ? mode : null;
+}
+
+function spoken(protocol: string): string {
+  return protocol === 'tcp' ? 'raw TCP' : protocol;
+}

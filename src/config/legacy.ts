@@ -1,0 +1,83 @@
+/**
+ * Keys of an older configuration style, answered with the same thing said in this one.
+ *
+ * Must never do: accept them. What they meant is often not quite what is meant now, so a person should read it once.
+ */
+import type { Finding } from './finding.ts';
+import { isRecord, ownValue } from './plain.ts';
+
+/** One finding for each older key; the most telling of them carries the new configuration. */
+export function legacyFindings(value: unknown): readonly Finding[] {
+  if (!isRecord(value)) return [];
+  const findings = [...answers]
+    .filter(([key]) => ownValue(value, key) !== undefined)
+    .map(([key, answer]): Finding => ({ path: [key], message: `${key} belongs to an older configuration style`, part: 'key', ...answer(value) }));
+  const port = ownValue(value['acme'], 'port');
+  if (port === undefined) return findings;
+  return [
+    ...findings,
+    {
+      path: ['acme', 'port'],
+      message: 'acme.port belongs to an older configuration style (and acme is not built yet)',
+      part: 'key',
+      suggestion: acmeLines(value).join('\n'),
+    },
+  ];
+}
+
+type Answer = (value: Record<string, unknown>) => Pick<Finding, 'suggestion' | 'expected'>;
+
+const answers: ReadonlyMap<string, Answer> = new Map<string, Answer>([
+  ['useHttpProxy', (value) => ({ expected: 'match.protocol on the routes of those ports', suggestion: httpLines(value).join('\n') })],
+  ['httpProxyPort', () => ({ expected: 'nothing: there is no second port behind the proxy any more; remove the key' })],
+  ['fromPort', (value) => ({ expected: 'a route', suggestion: portLines(value).join('\n') })],
+  ['toPort', (value) => ({ expected: 'action.target.port of a route', suggestion: portLines(value).join('\n') })],
+  ['targetIP', (value) => ({ expected: 'action.target.host of a route', suggestion: portLines(value).join('\n') })],
+  ['sniEnabled', () => ({ expected: 'match.domains with tls: { mode: passthrough } on a route' })],
+  ['globalPortRanges', () => ({ expected: 'match.ports of a route, such as { from: 8000, to: 8010 }' })],
+  ['defaultAllowedIPs', () => ({ expected: 'match.clientIp of a route' })],
+  ['domainConfigs', () => ({ expected: 'one route for each entry, with match.domains and action.targets' })],
+  ['connectionTimeout', timeout('connectionTimeout', 'dial')],
+  ['initialDataTimeout', timeout('initialDataTimeout', 'sniff')],
+  ['inactivityTimeout', timeout('inactivityTimeout', 'idle')],
+  ['socketTimeout', timeout('socketTimeout', 'idle')],
+  ['maxConnectionLifetime', timeout('maxConnectionLifetime', 'lifetime')],
+  ['connectionCleanupInterval', () => ({ expected: 'nothing: every connection owns its deadlines and no sweeper runs; remove the key' })],
+]);
+
+function timeout(key: string, name: string): Answer {
+  return (value) => {
+    const ms = value[key];
+    return { expected: `timeouts.${name}`, suggestion: typeof ms === 'number' ? `timeouts: { ${name}: ${ms} }` : null };
+  };
+}
+
+function httpLines(value: Record<string, unknown>): readonly string[] {
+  const listed = value['useHttpProxy'];
+  const ports = (Array.isArray(listed) ? listed : [listed]).filter(isPort);
+  return ['routes:', ...(ports.length > 0 ? ports : [80]).flatMap((port) => routeLines(`http-${port}`, `{ ports: ${port}, protocol: http }`, '127.0.0.1', 3000)), ...acmeLines(value)];
+}
+
+function portLines(value: Record<string, unknown>): readonly string[] {
+  const from = isPort(value['fromPort']) ? value['fromPort'] : 8080;
+  const to = isPort(value['toPort']) ? value['toPort'] : 3000;
+  const host = typeof value['targetIP'] === 'string' && /^[\w.:-]{1,253}$/.test(value['targetIP']) ? value['targetIP'] : '127.0.0.1';
+  return ['routes:', ...routeLines(`port-${from}`, `{ ports: ${from} }`, host, to)];
+}
+
+function routeLines(name: string, match: string, host: string, port: number): readonly string[] {
+  const written = host.includes(':') ? JSON.stringify(host) : host;
+  return [`  - name: ${name}`, `    match: ${match}`, `    action: { type: forward, target: { host: ${written}, port: ${port} } }`];
+}
+
+function acmeLines(value: Record<string, unknown>): readonly string[] {
+  const port = ownValue(value['acme'], 'port');
+  if (!isPort(port)) return [];
+  const email = ownValue(value['acme'], 'email');
+  const written = typeof email === 'string' && /^[\w.+-]{1,64}@[\w.-]{1,253}$/.test(email) ? email : 'you@example.com';
+  return [`acme: { email: ${written}, challengePort: ${port} }`];
+}
+
+function isPort(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535;
+}

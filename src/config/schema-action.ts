@@ -1,0 +1,109 @@
+/**
+ * The schema of a route's `action` and of `tls`.
+ *
+ * Decides: the form of each option, and which options belong to later parts. Whether they fit each other and the match is
+ * decided by `check-action.ts`.
+ */
+import { z } from 'zod';
+
+import { notBuilt, offUntilBuilt, oneOrMany, wholeNumber } from './schema-values.ts';
+
+type Asked = { readonly input: unknown };
+
+const hostExpected = 'a host name or an address, without port and scheme';
+const host = z
+  .string({ error: ({ input }: Asked) => (typeof input === 'function' ? 'a target host that is a function is not built yet' : hostExpected) })
+  .transform((text, context) => {
+    const bare = /^\[(.*)\]$/.exec(text.trim())?.[1] ?? text.trim();
+    if (isHost(bare)) return bare;
+    context.addIssue({ code: 'custom', message: 'this is not a host', params: { expected: hostExpected, suggestion: splitTarget(bare) } });
+    return z.NEVER;
+  });
+
+const targetPort = wholeNumber(1, 65_535, 'a port, 1 to 65535');
+const targetPortOrLater = z.union([
+  targetPort,
+  z.literal('preserve').transform((_, context) => {
+    context.addIssue({ code: 'custom', message: 'port: preserve is not built yet', params: {} });
+    return z.NEVER;
+  }),
+], { error: ({ input }: Asked) => (typeof input === 'function' ? 'a target port that is a function is not built yet' : 'a port, 1 to 65535') });
+
+function targetError({ input }: Asked): string {
+  if (typeof input === 'function') return 'a target function is not built yet';
+  return 'an object { host, port }';
+}
+
+const targetShape = { host, port: targetPortOrLater, unix: notBuilt('a UNIX socket as a target') };
+const target = z.strictObject(targetShape, { error: targetError });
+const targetInList = z.strictObject({ ...targetShape, match: notBuilt('a match of a single target') }, { error: targetError });
+
+const tlsModes = ['passthrough'] as const;
+const laterTlsModes: readonly unknown[] = ['terminate', 'terminate-and-reencrypt'];
+export const tlsSchema = z.strictObject(
+  {
+    mode: z.enum(tlsModes, {
+      error: ({ input }) => (laterTlsModes.includes(input) ? `tls mode ${String(input)} is not built yet` : 'passthrough'),
+    }).meta({ description: 'passthrough: the client hello is read, nothing is decrypted; protocol tls is implied.' }),
+    certificate: notBuilt('tls.certificate'),
+    acme: notBuilt('tls.acme'),
+    minVersion: notBuilt('tls.minVersion'),
+    maxVersion: notBuilt('tls.maxVersion'),
+    ciphers: notBuilt('tls.ciphers'),
+    clientAuth: notBuilt('tls.clientAuth'),
+    upstream: notBuilt('tls.upstream'),
+  },
+  { error: 'an object, such as { mode: passthrough }' },
+);
+
+const actionTypes = ['forward', 'block'] as const;
+const laterActionTypes: readonly unknown[] = ['redirect', 'respond', 'handler', 'socket-handler'];
+
+const engine = z
+  .enum(['node'], { error: ({ input }) => (input === 'nftables' ? 'engine nftables is not built yet' : 'node') })
+  .meta({ description: 'Who moves the bytes. Default: node.' })
+  .optional();
+
+export const actionSchema = z.strictObject(
+  {
+    type: z.enum(actionTypes, {
+      error: ({ input }) => (laterActionTypes.includes(input) ? `action type ${String(input)} is not built yet` : 'forward or block'),
+    }).meta({ description: 'forward: connect to a target and carry bytes both ways. block: let the client go.' }),
+    target: target.meta({ description: 'Where to connect to.' }).optional(),
+    targets: oneOrMany(targetInList, 'a list of { host, port }').meta({ description: 'Several places, taken in turn.' }).optional(),
+    how: z
+      .enum(['reset', 'fin', 'reply'], { error: 'reset, fin or reply' })
+      .meta({ description: 'block only. reset: RST. fin: FIN. reply: the refusal of the client\'s own protocol, then FIN. Default: reset.' })
+      .optional(),
+    engine,
+    forwardingEngine: engine,
+    tls: tlsSchema.optional(),
+    security: notBuilt('security'),
+    pool: notBuilt('action.pool'),
+    dialer: notBuilt('action.dialer'),
+    upstreamProtocol: notBuilt('action.upstreamProtocol'),
+    sendProxyProtocol: offUntilBuilt('action.sendProxyProtocol'),
+    preserveSourceIP: offUntilBuilt('action.preserveSourceIP'),
+    rewrite: notBuilt('action.rewrite'),
+    to: notBuilt('action.to'),
+    status: notBuilt('action.status'),
+    body: notBuilt('action.body'),
+    headers: notBuilt('action.headers'),
+    socketHandler: notBuilt('action.socketHandler'),
+    httpHandler: notBuilt('action.httpHandler'),
+  },
+  { error: 'an object, such as { type: forward, target: { host: 127.0.0.1, port: 3000 } }' },
+);
+
+/** A name of letters, digits, dots and hyphens, or an address; colons only as IPv6 has them. */
+function isHost(text: string): boolean {
+  if (text.length === 0 || text.length > 253) return false;
+  return text.includes(':') ? /^[\da-f:.]+(%[\w.-]+)?$/i.test(text) && text.split(':').length > 2 : /^[\p{L}\d_]([\p{L}\d_.-]*[\p{L}\d_.])?$/u.test(text);
+}
+
+/** `http://127.0.0.1:3000` and `127.0.0.1:3000` as a target. */
+function splitTarget(text: string): string | null {
+  const [, name, port] = /^(?:[a-z]+:\/\/)?([^\s/:]+)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
+  if (name === undefined || !isHost(name)) return null;
+  return port === undefined ? `host: ${name}` : `{ host: ${name}, port: ${port} }`;
+}

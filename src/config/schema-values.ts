@@ -1,0 +1,92 @@
+/**
+ * The building blocks of the schema: numbers, switches, durations, lists, and what is known but not built yet.
+ *
+ * Convention: a schema's `error` says what was expected, in a few words; a text that ends in "is not built yet", and what
+ * is refused by `z.never`, is the whole message. Values are text where they come from the environment or a flag, so every
+ * number and switch also reads text.
+ * Read first: `issues.ts`, which turns zod's issues into findings by this convention.
+ */
+import { z } from 'zod';
+
+import { durationExpected, parseDuration } from './duration.ts';
+
+/** A key that belongs to a later part: known, and refused. */
+export function notBuilt(what: string): z.ZodOptional<z.ZodNever> {
+  return refused(`${what} is not built yet`);
+}
+
+/** A key that is known and cannot be used here; the text says why. */
+export function refused(message: string): z.ZodOptional<z.ZodNever> {
+  return z.never({ error: message }).optional();
+}
+
+/** `true` belongs to a later part; `false` is what happens anyway. */
+export function offUntilBuilt(what: string) {
+  const error = `${what} is not built yet`;
+  return z.union([z.literal(false, { error }), z.literal('false', { error }).transform(() => false as const)], { error }).optional();
+}
+
+/** A whole number within bounds; its text form too. */
+export function wholeNumber(from: number, to: number, error: string) {
+  const inRange = z.int({ error }).min(from, { error }).max(to, { error });
+  const text = z.string({ error }).regex(/^-?\d{1,16}$/, { error });
+  return z.union([inRange, text.transform(Number).pipe(inRange)], { error });
+}
+
+/** A number from zero up, without a practical bound. */
+export function count() {
+  return wholeNumber(0, Number.MAX_SAFE_INTEGER, 'a whole number, 0 or more');
+}
+
+export function toggle() {
+  const error = 'true or false';
+  return z.union([z.boolean({ error }), z.enum(['true', 'false'], { error }).transform((text) => text === 'true')], { error });
+}
+
+/** One or a list; always a list afterwards. */
+export function oneOrMany<Item extends z.ZodType>(item: Item, error: string) {
+  const many = z.array(item, { error }).min(1, { error: `${error}, at least one` }).readonly();
+  return z.union([item.transform((one) => [one]), many], { error });
+}
+
+export function label(error: string) {
+  return z
+    .string({ error })
+    .min(1, { error })
+    .max(128, { error: `${error}, at most 128 characters` })
+    .regex(/^\P{Cc}*$/u, { error: `${error} without control characters` });
+}
+
+export interface DurationRules {
+  /** True exactly when `infinite` may be said; it reads as null. */
+  readonly infinite: boolean;
+  /** True exactly when 0 may be said. */
+  readonly zero: boolean;
+  /** What `true` stands for, and that `false` reads as null; null where neither may be said. */
+  readonly trueMs: number | null;
+}
+
+/** Milliseconds; null for never. */
+export function duration({ infinite, zero, trueMs }: DurationRules) {
+  const alternatives = [...(infinite ? ['`infinite`'] : []), ...(trueMs === null ? [] : ['true', 'false'])];
+  const error = [durationExpected, ...alternatives].join(', or ');
+  const text = z.string({ error }).meta({ examples: ['250ms', '5s', '10m', '1h', ...(infinite ? ['infinite'] : [])] });
+  const forms = trueMs === null ? z.union([z.number({ error }), text], { error }) : z.union([z.number({ error }), text, z.boolean()], { error });
+  return forms.transform((value, context): number | null => {
+    const refuse = (message: string, suggestion: string | null): never => {
+      context.addIssue({ code: 'custom', message, params: { expected: error, suggestion } });
+      return z.NEVER;
+    };
+    const wanted = typeof value === 'string' ? value.trim() : value;
+    if (trueMs !== null && (wanted === true || wanted === 'true')) return trueMs;
+    if (trueMs !== null && (wanted === false || wanted === 'false')) return null;
+    if (wanted === 'infinite' || wanted === Number.POSITIVE_INFINITY) {
+      return infinite ? null : refuse('infinite is allowed for idle and lifetime only', null);
+    }
+    if (typeof wanted === 'boolean') return refuse('this is not a duration', null);
+    const parsed = parseDuration(wanted);
+    if (!parsed.ok) return refuse(parsed.message, parsed.suggestion);
+    if (parsed.ms === 0 && !zero) return refuse('a duration must be greater than zero', infinite ? 'infinite' : null);
+    return parsed.ms;
+  });
+}

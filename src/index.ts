@@ -1,0 +1,30 @@
+/**
+ * The public API of Sallyport: re-exports only.
+ *
+ * Read first: README.md for fifteen lines that use it; `proxy-api.ts` for the shapes.
+ */
+export { defineConfig } from './config/define-config.ts';
+export type { SallyportConfig } from './config/define-config.ts';
+export { ConfigError } from './config/problems.ts';
+export type { ConfigProblem } from './config/problems.ts';
+export { ProxyError } from './errors.ts';
+export type { ErrorCode } from './errors.ts';
+export { createProxy, createProxyFromPlan } from './proxy.ts';
+export type {
+  Census,
+  ConnectionActor,
+  ConnectionFilter,
+  EventIterator,
+  Explanation,
+  Logger,
+  Proxy,
+  ProxyCounters,
+  ProxyDependencies,
+  ProxyEvent,
+  ProxyEventName,
+  ProxyEventOf,
+} from './proxy-api.ts';
+export type { ClosedRecord, ConnectionSnapshot, TimelineEntry } from './io/reports.ts';
+export type { CloseReason } from './machines/connection/close-reason.ts';
+export type { DeadlineName } from './machines/connection/delays.ts';
+export type { Detect, Detection, Detector, Preface } from './protocols/detector.ts';

@@ -1,0 +1,30 @@
+/**
+ * What a connection is given: the outside world as ports, and the listener it came through.
+ */
+import type { InterpreterName } from '../machines/connection/connection-chart.ts';
+import type { ListenerPlan, RoutePlan } from '../routing/plan.ts';
+import type { Clock } from './clock.ts';
+import type { Connection } from './connection.ts';
+import type { Dialer } from './dialer.ts';
+import type { Reports } from './reports.ts';
+import type { Sniffer } from './sniffer.ts';
+
+export interface ConnectionPorts {
+  readonly clock: Clock;
+  readonly dial: Dialer;
+  readonly reports: Reports;
+}
+
+/** A listener as its connections see it. */
+export interface ListenerRuntime {
+  /** `[::]:8080` */
+  readonly name: string;
+  readonly plan: ListenerPlan;
+  readonly sniffer: Sniffer;
+  /** Runs every connection of this listener; `xstate` as soon as one of its routes asks for it (docs/adr/0010). */
+  readonly interpreter: InterpreterName;
+  /** The route's next turn among its targets: the index of the first to try. */
+  takeTurn(route: RoutePlan): number;
+  /** The connection has entered CLOSED: its slot is free, and it is no longer listed. */
+  closed(connection: Connection): void;
+}

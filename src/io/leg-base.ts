@@ -1,0 +1,372 @@
+/**
+ * What every leg has in common, whatever carries it: telling facts, holding and replaying bytes, and the order of things.
+ *
+ * Decides: the laws of `leg.ts` that do not depend on a transport. A transport (`socket.ts`, `testing/memory-leg.ts`)
+ * calls the methods that begin with `transport…` when something happened, and implements the abstract ones.
+ * Must never do: own a timer, or keep anything per chunk but what is held. One object per leg, no closures but those of
+ * its two subscriptions.
+ */
+import { Observable, type Subscriber } from 'rxjs';
+import { ProxyError } from '../errors.ts';
+import type { Clock } from './clock.ts';
+import type { Ledger, LedgerEntry, LegSide } from './ledger.ts';
+import { heldBytesMax, type Address, type ChunkLifetime, type Leg, type LegFact } from './leg.ts';
+import { closedSilently, codeSentence } from './os-codes.ts';
+import type { Reports } from './reports.ts';
+
+/** What every leg is given. Shared by all of them. */
+export interface LegPorts {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly report: Reports['trouble'];
+}
+
+export abstract class LegBase implements Leg, LedgerEntry {
+  abstract readonly remote: Address;
+  abstract readonly local: Address;
+  abstract readonly chunks: ChunkLifetime;
+  readonly side: LegSide;
+  receivedBytes: number;
+  heldBytes: number;
+  protected readonly ports: LegPorts;
+  /** Bytes taken by `write`. */
+  protected acceptedBytes: number;
+  protected stampedAtMs: number;
+  /** What is left of the leg. Only ever goes on: live → failed | letGo → released. */
+  protected life: 'live' | 'failed' | 'letGo' | 'released';
+  /** Our FIN: not asked for, asked for, handed over. */
+  protected outbound: 'open' | 'ending' | 'flushed';
+  /** Their FIN: not come, come while bytes are held, told after the last of them. */
+  protected inbound: 'open' | 'ending' | 'ended';
+  private reader: 'holding' | 'taking' | 'discarding';
+  private isPaused: boolean;
+  /** True exactly when the transport has been asked to deliver. */
+  private isReading: boolean;
+  /** True exactly while held bytes are being replayed. */
+  private isReplaying: boolean;
+  /** True exactly when `write` has answered false and `writable` has not been told. */
+  private owesWritable: boolean;
+  private heldChunks: Uint8Array[];
+  /** Facts nobody has heard yet; null once somebody listens. */
+  private kept: LegFact[] | null;
+  private listener: Subscriber<LegFact> | null;
+  private taker: Subscriber<Uint8Array> | null;
+  /** `sentBytes` of a leg that is no longer live. */
+  private finalSentBytes: number;
+
+  constructor(side: LegSide, ports: LegPorts) {
+    this.side = side;
+    this.receivedBytes = 0;
+    this.heldBytes = 0;
+    this.ports = ports;
+    this.acceptedBytes = 0;
+    this.stampedAtMs = ports.clock.nowMs();
+    this.life = 'live';
+    this.outbound = 'open';
+    this.inbound = 'open';
+    this.reader = 'holding';
+    this.isPaused = false;
+    this.isReading = true;
+    this.isReplaying = false;
+    this.owesWritable = false;
+    this.heldChunks = noChunks;
+    this.kept = noFacts;
+    this.listener = null;
+    this.taker = null;
+    this.finalSentBytes = 0;
+    ports.ledger.enter(this);
+  }
+
+  /** The transport begins (true) or stops (false) to deliver bytes. Not told twice. */
+  protected abstract setReading(isWanted: boolean): void;
+  /** Hands bytes over; false when the writer should stop until `transportDrained`. */
+  protected abstract send(chunk: Uint8Array, lifetime: ChunkLifetime): boolean;
+  /** Sends FIN after everything sent; answered by `transportFlushed`. Called once. */
+  protected abstract sendFin(): void;
+  /** Sends RST and closes; answered by `transportClosed`. Harmless when the transport is closing already. */
+  protected abstract abort(): void;
+  /** Closes; answered by `transportClosed`. Harmless when the transport is closing already. */
+  protected abstract close(): void;
+  /** Bytes of `acceptedBytes` that have left this process. Never falls. */
+  protected abstract countSent(): number;
+  /** True exactly when the transport is closing or closed. */
+  protected abstract isTransportGone(): boolean;
+
+  get name(): string {
+    const { host, port } = this.remote;
+    return `${this.side} ${host}:${port}`;
+  }
+
+  /** A new one at each access, because it is subscribed only once and need not be kept. */
+  get facts$(): Observable<LegFact> {
+    return new Observable((subscriber) => this.listenTo(subscriber));
+  }
+
+  /** A new one at each access, because it is subscribed only once and need not be kept. */
+  get bytes$(): Observable<Uint8Array> {
+    return new Observable((subscriber) => this.takeInto(subscriber));
+  }
+
+  get held(): readonly Uint8Array[] {
+    return this.heldChunks;
+  }
+
+  get sentBytes(): number {
+    return this.life === 'live' ? this.countSent() : this.finalSentBytes;
+  }
+
+  get lastByteAtMs(): number {
+    return this.stampedAtMs;
+  }
+
+  get isGone(): boolean {
+    return this.life === 'live' && !this.isDone() && this.isTransportGone();
+  }
+
+  get isFlushed(): boolean {
+    return this.outbound === 'flushed';
+  }
+
+  write(chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
+    if (this.life !== 'live' || this.outbound !== 'open') return true;
+    if (chunk.length === 0) return !this.owesWritable;
+    this.acceptedBytes += chunk.length;
+    this.stamp();
+    if (this.send(chunk, lifetime)) return true;
+    this.owesWritable = true;
+    return false;
+  }
+
+  end(): void {
+    if (this.life !== 'live' || this.outbound !== 'open') return;
+    this.outbound = 'ending';
+    this.sendFin();
+  }
+
+  reset(): void {
+    if (this.letGo()) this.abort();
+  }
+
+  release(): void {
+    if (this.letGo()) this.close();
+  }
+
+  pause(): void {
+    this.isPaused = true;
+    this.settleReading();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.replay();
+  }
+
+  next(chunk: Uint8Array): void {
+    this.write(chunk, 'shared');
+  }
+
+  complete(): void {
+    this.end();
+  }
+
+  error(): void {
+    this.reset();
+  }
+
+  /** Passes a chunk on. A transport whose chunks are shared takes them back here. */
+  protected deliver(taker: Subscriber<Uint8Array>, chunk: Uint8Array): void {
+    taker.next(chunk);
+  }
+
+  /** Bytes arrived; the leg may keep the chunk. What arrives after FIN is dropped. */
+  protected transportReceived(chunk: Uint8Array): void {
+    if (this.life !== 'live' || this.inbound !== 'open') return;
+    this.receivedBytes += chunk.length;
+    this.stamp();
+    if (this.taker !== null && !this.isPaused && this.heldBytes === 0) return this.deliver(this.taker, chunk);
+    if (this.reader !== 'discarding') this.hold(chunk);
+  }
+
+  /** FIN arrived, after every byte. */
+  protected transportEnded(): void {
+    if (this.life !== 'live' || this.inbound !== 'open') return;
+    if (this.heldBytes === 0) return this.concludeInbound();
+    this.inbound = 'ending';
+    this.tell({ type: 'ended', heldBytes: this.heldBytes });
+  }
+
+  /** The connection is broken. The transport is closed here, if it does not close by itself. */
+  protected transportFailed(code: string, cause: string): void {
+    if (this.life !== 'live') return;
+    this.stopLiving('failed');
+    if (codeSentence(code) === null) {
+      this.ports.report({ event: 'code.unmapped', connectionId: null, message: `${this.name}: ${code} (${cause})` });
+    }
+    this.close();
+    this.announce({ type: 'failed', code, cause });
+  }
+
+  /** Everything that `send` took has been handed over. */
+  protected transportDrained(): void {
+    if (this.life !== 'live') return;
+    this.stamp();
+    if (!this.owesWritable) return;
+    this.owesWritable = false;
+    this.tell(writable);
+  }
+
+  /** FIN has been handed over. */
+  protected transportFlushed(): void {
+    if (this.life !== 'live' || this.outbound !== 'ending') return;
+    this.transportDrained();
+    this.outbound = 'flushed';
+    this.tell(flushed);
+  }
+
+  /** The operating system has closed the handle. A close that nothing announced is a failure first. */
+  protected transportClosed(): void {
+    if (this.life === 'released') return;
+    if (this.life === 'live' && !this.isDone()) {
+      this.transportFailed(closedSilently, codeSentence(closedSilently) ?? closedSilently);
+    }
+    if (this.life === 'live') this.finalSentBytes = this.countSent();
+    this.life = 'released';
+    this.ports.ledger.leave(this);
+    this.announce(released);
+    this.listener?.complete();
+    this.listener = null;
+  }
+
+  protected stamp(): void {
+    this.stampedAtMs = this.ports.clock.nowMs();
+  }
+
+  /** Both FINs have passed: the transport closes by itself, and that is no failure. */
+  private isDone(): boolean {
+    return this.inbound !== 'open' && this.outbound === 'flushed';
+  }
+
+  /** False when there is nothing left to let go. */
+  private letGo(): boolean {
+    if (this.life !== 'live') return false;
+    this.stopLiving('letGo');
+    if (this.kept !== null) this.kept = noFacts;
+    return true;
+  }
+
+  private stopLiving(life: 'failed' | 'letGo'): void {
+    this.finalSentBytes = this.countSent();
+    this.life = life;
+    this.dropHeld();
+    this.taker = null;
+    this.ports.ledger.letGo(this);
+  }
+
+  private tell(fact: LegFact): void {
+    if (this.life === 'live') this.announce(fact);
+  }
+
+  private announce(fact: LegFact): void {
+    if (this.listener !== null) this.listener.next(fact);
+    else if (this.kept === noFacts) this.kept = [fact];
+    else this.kept?.push(fact);
+  }
+
+  private listenTo(subscriber: Subscriber<LegFact>): void {
+    if (this.kept === null) throw twice('facts$');
+    // A fact told while these are being told lines up behind them; letting go empties the line.
+    for (let index = 0; index < this.kept.length; index += 1) {
+      const fact = this.kept[index];
+      if (fact !== undefined) subscriber.next(fact);
+    }
+    this.kept = null;
+    if (this.life === 'released') subscriber.complete();
+    else this.listener = subscriber;
+  }
+
+  private takeInto(subscriber: Subscriber<Uint8Array>): () => void {
+    if (this.reader !== 'holding') throw twice('bytes$');
+    this.reader = 'taking';
+    if (this.inbound === 'ended') {
+      subscriber.complete();
+    } else {
+      this.taker = subscriber;
+      this.replay();
+    }
+    return () => this.discard();
+  }
+
+  private hold(chunk: Uint8Array): void {
+    if (this.heldChunks === noChunks) this.heldChunks = [chunk];
+    else this.heldChunks.push(chunk);
+    this.heldBytes += chunk.length;
+    this.settleReading();
+    if (this.reader === 'holding') this.tell(held);
+  }
+
+  /** Hands over what is held, as far as the taker allows, and then goes on live. */
+  private replay(): void {
+    if (this.isReplaying) return;
+    this.isReplaying = true;
+    const chunks = this.heldChunks;
+    let count = 0;
+    // Letting go replaces the list.
+    while (this.taker !== null && !this.taker.closed && !this.isPaused && this.heldChunks === chunks) {
+      const chunk = chunks[count];
+      if (chunk === undefined) break;
+      count += 1;
+      this.heldBytes -= chunk.length;
+      this.deliver(this.taker, chunk);
+    }
+    if (count > 0) chunks.splice(0, count);
+    this.isReplaying = false;
+    if (this.taker !== null && this.heldBytes === 0 && this.inbound === 'ending') this.concludeInbound();
+    else this.settleReading();
+  }
+
+  /** The taker is gone: nothing is kept any more, and FIN is still awaited. */
+  private discard(): void {
+    this.reader = 'discarding';
+    this.taker = null;
+    this.dropHeld();
+    this.isPaused = false;
+    if (this.inbound === 'ending') this.concludeInbound();
+    else this.settleReading();
+  }
+
+  private concludeInbound(): void {
+    this.inbound = 'ended';
+    const taker = this.taker;
+    this.taker = null;
+    taker?.complete();
+    this.tell(ended);
+  }
+
+  private settleReading(): void {
+    if (this.life !== 'live' || this.inbound !== 'open') return;
+    const hasRoom = this.reader === 'holding' ? this.heldBytes < heldBytesMax : this.heldBytes === 0;
+    const isWanted = hasRoom && !this.isPaused;
+    if (isWanted === this.isReading) return;
+    this.isReading = isWanted;
+    this.setReading(isWanted);
+  }
+
+  private dropHeld(): void {
+    this.heldChunks = noChunks;
+    this.heldBytes = 0;
+  }
+}
+
+/** Shared and never written to: the lists that most legs have most of the time. */
+const noChunks: Uint8Array[] = [];
+const noFacts: LegFact[] = [];
+
+const held: LegFact = { type: 'held' };
+const ended: LegFact = { type: 'ended', heldBytes: 0 };
+const writable: LegFact = { type: 'writable' };
+const flushed: LegFact = { type: 'flushed' };
+const released: LegFact = { type: 'released' };
+
+function twice(what: string): ProxyError {
+  return new ProxyError('SALLYPORT_INVARIANT', `${what} of a leg has one subscriber, and has had it`);
+}

@@ -1,0 +1,75 @@
+/**
+ * The Leg contract: one side's live byte stream, whatever carries it (a `net.Socket`, memory, later a libuv handle).
+ *
+ * Decides nothing: it reports facts and obeys. Must never do: own a timer, retry, or know what is on the other side.
+ * `test/contract/leg-laws.ts` is the executable form of the laws below.
+ *
+ * Laws
+ * 1. `facts$` has one subscriber. Facts that happen before it subscribes are kept and delivered at once, in order.
+ * 2. `released` comes exactly once and is the last fact, whatever happened: the operating system has closed the handle.
+ * 3. Until `bytes$` is subscribed the leg *holds* what arrives (fact `held` for each arrival), up to `heldBytesMax` and
+ *    at most one read more; then it stops reading. Subscribing replays what is held, in order, then goes on live.
+ * 4. FIN is the fact `ended`. If bytes are still held it says how many, and comes again with 0 once they were taken,
+ *    after `bytes$` has completed. FIN never ends the writing side.
+ * 5. `failed` comes at most once, and no `ended`, `held`, `writable` or `flushed` follows it. The leg releases itself.
+ * 6. `write` answers false when the writer should stop; then `writable` follows exactly once, unless the leg fails or is
+ *    let go. A write after `end`, `failed` or release is dropped and answers true.
+ * 7. `end` sends FIN after everything written, once; then `flushed` follows exactly once, unless the leg fails.
+ * 8. `reset` sends RST, `release` closes as the transport does (FIN if nothing is unread). Both are idempotent, both
+ *    silence every fact but `released`.
+ * 9. A chunk given to a `bytes$` subscriber is valid for the call only when `chunks` is `shared`. `write` may keep an
+ *    `owned` chunk and must copy what it cannot pass on of a `shared` one.
+ * 10. After `pause()` returns no chunk is delivered until `resume()`.
+ */
+import type { Observable, Observer } from 'rxjs';
+
+export interface Address {
+  /** An IP address in its canonical text form, or a path for a UNIX socket; '' when unknown. */
+  readonly host: string;
+  /** 0 for a UNIX socket or when unknown. */
+  readonly port: number;
+}
+
+export type LegFact =
+  /** One more arrival is held. Only before `bytes$` is subscribed. */
+  | { readonly type: 'held' }
+  | { readonly type: 'ended'; readonly heldBytes: number }
+  /** `code`: the operating system's (`ECONNRESET`) or ours (`SALLYPORT_…`); `cause`: its sentence. */
+  | { readonly type: 'failed'; readonly code: string; readonly cause: string }
+  | { readonly type: 'writable' }
+  | { readonly type: 'flushed' }
+  | { readonly type: 'released' };
+
+export type ChunkLifetime = 'owned' | 'shared';
+
+/** As an Observer: `next` = write, `complete` = FIN, `error` = RST. */
+export interface Leg extends Observer<Uint8Array> {
+  readonly remote: Address;
+  readonly local: Address;
+  /** Whether chunks of `bytes$` may be kept by whoever receives them. */
+  readonly chunks: ChunkLifetime;
+  readonly facts$: Observable<LegFact>;
+  /** One subscriber. Completes at FIN; unsubscribing discards whatever still arrives. */
+  readonly bytes$: Observable<Uint8Array>;
+  /** What is held, in order of arrival. Valid for the call. */
+  readonly held: readonly Uint8Array[];
+  readonly heldBytes: number;
+  readonly receivedBytes: number;
+  /** Bytes accepted by `write`, less what is still queued in this process. */
+  readonly sentBytes: number;
+  /** When a byte was last received, accepted for writing or handed to the kernel; `Clock.nowMs` axis. */
+  readonly lastByteAtMs: number;
+  /** True exactly when the transport is gone although no fact said so yet (a socket destroyed by someone else). */
+  readonly isGone: boolean;
+  /** True exactly when `flushed` has been told. */
+  readonly isFlushed: boolean;
+  write(chunk: Uint8Array, lifetime: ChunkLifetime): boolean;
+  end(): void;
+  reset(): void;
+  release(): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** How much a leg holds before it stops reading: 64 KiB, one read of Node's. */
+export const heldBytesMax = 65_536;

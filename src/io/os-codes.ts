@@ -1,0 +1,94 @@
+/**
+ * What the operating system's codes mean: one table, for dials, live legs and listeners.
+ *
+ * Decides: the close reason and whether another endpoint is worth a try. Pure. A code that is not in the table is handled
+ * all the same, and whoever meets it says so through the report port.
+ */
+import type { CloseReason } from '../machines/connection/close-reason.ts';
+import type { LegSide } from './ledger.ts';
+
+/** How a dial can fail. */
+export type DialReason = Extract<CloseReason, 'upstream.refused' | 'upstream.unreachable' | 'upstream.reset'>;
+
+interface OsCodeMeaning {
+  /** A clause, lower case, without a full stop. */
+  readonly says: string;
+  /** The reason when a dial fails with it. */
+  readonly dial: DialReason;
+  /** True exactly when another endpoint may fare better: false where the shortage is our own. */
+  readonly retryable: boolean;
+}
+
+const codes = {
+  ECONNREFUSED: { says: 'nothing accepts connections there', dial: 'upstream.refused', retryable: true },
+  ECONNRESET: { says: 'the peer reset the connection', dial: 'upstream.reset', retryable: true },
+  ECONNABORTED: { says: 'the connection was aborted', dial: 'upstream.reset', retryable: true },
+  EPIPE: { says: 'the peer no longer takes bytes', dial: 'upstream.reset', retryable: true },
+  ENOTCONN: { says: 'the connection is gone', dial: 'upstream.reset', retryable: true },
+  ETIMEDOUT: { says: 'the peer did not answer in time', dial: 'upstream.unreachable', retryable: true },
+  EHOSTUNREACH: { says: 'no route leads to the host', dial: 'upstream.unreachable', retryable: true },
+  EHOSTDOWN: { says: 'the host is down', dial: 'upstream.unreachable', retryable: true },
+  ENETUNREACH: { says: 'no route leads to the network', dial: 'upstream.unreachable', retryable: true },
+  ENETDOWN: { says: 'the network is down', dial: 'upstream.unreachable', retryable: true },
+  EADDRNOTAVAIL: { says: 'this machine has no such address, or no local port is left', dial: 'upstream.unreachable', retryable: true },
+  EAFNOSUPPORT: { says: 'this machine does not speak that address family', dial: 'upstream.unreachable', retryable: true },
+  EADDRINUSE: { says: 'the address is in use', dial: 'upstream.unreachable', retryable: true },
+  EACCES: { says: 'permission was denied', dial: 'upstream.unreachable', retryable: true },
+  EPERM: { says: 'the operation is not permitted', dial: 'upstream.unreachable', retryable: true },
+  ENOENT: { says: 'there is no such path', dial: 'upstream.unreachable', retryable: true },
+  EINVAL: { says: 'the system calls the address invalid', dial: 'upstream.unreachable', retryable: true },
+  EPROTO: { says: 'the protocol was broken', dial: 'upstream.reset', retryable: true },
+  ENOTFOUND: { says: 'the name does not exist', dial: 'upstream.unreachable', retryable: true },
+  ENODATA: { says: 'the name has no address', dial: 'upstream.unreachable', retryable: true },
+  EAI_AGAIN: { says: 'name resolution failed for now', dial: 'upstream.unreachable', retryable: true },
+  EAI_FAIL: { says: 'name resolution failed', dial: 'upstream.unreachable', retryable: true },
+  EAI_NODATA: { says: 'the name has no address', dial: 'upstream.unreachable', retryable: true },
+  EAI_NONAME: { says: 'the name does not exist', dial: 'upstream.unreachable', retryable: true },
+  ESERVFAIL: { says: 'the name server failed', dial: 'upstream.unreachable', retryable: true },
+  EREFUSED: { says: 'the name server refused to answer', dial: 'upstream.unreachable', retryable: true },
+  ETIMEOUT: { says: 'the name server did not answer in time', dial: 'upstream.unreachable', retryable: true },
+  EMFILE: { says: 'this process is out of file descriptors', dial: 'upstream.unreachable', retryable: false },
+  ENFILE: { says: 'this machine is out of file descriptors', dial: 'upstream.unreachable', retryable: false },
+  ENOBUFS: { says: 'this machine is out of buffers', dial: 'upstream.unreachable', retryable: false },
+  ENOMEM: { says: 'this machine is out of memory', dial: 'upstream.unreachable', retryable: false },
+  SALLYPORT_CLOSED: { says: 'the transport was closed without a word', dial: 'upstream.reset', retryable: true },
+} as const satisfies Record<string, OsCodeMeaning>;
+
+/** True exactly when the code is in the table. */
+export function isKnownCode(code: string): code is keyof typeof codes {
+  return Object.hasOwn(codes, code);
+}
+
+/** The table's clause, or null where it has none. */
+export function codeSentence(code: string): string | null {
+  return isKnownCode(code) ? codes[code].says : null;
+}
+
+/** The reason when a dial fails with this code. */
+export function dialReasonOf(code: string): DialReason {
+  return isKnownCode(code) ? codes[code].dial : 'upstream.unreachable';
+}
+
+/** True exactly when another endpoint may fare better: false where the shortage is our own. */
+export function isRetryable(code: string): boolean {
+  return !isKnownCode(code) || codes[code].retryable;
+}
+
+/** The reason when a live leg fails: whatever the code, the peer's connection was cut. */
+export function closeReasonOf(side: LegSide, _code: string): CloseReason {
+  return side === 'downstream' ? 'downstream.reset' : 'upstream.reset';
+}
+
+/** The transport was closed by someone who said nothing: the one code that is not the system's. */
+export const closedSilently = 'SALLYPORT_CLOSED';
+
+/** The code of an error, or its name where it has none. */
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'UNKNOWN';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
+
+/** The table's clause for the error's code, or the error's own words. */
+export function causeOf(error: unknown): string {
+  return codeSentence(codeOf(error)) ?? (error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,95 @@
+/**
+ * What the shell reports about connections: the port through which `observe/` hears of them.
+ *
+ * Decides nothing. A record is built once, when a connection enters CLOSED; nothing here is on the path of a byte.
+ * Read first: docs/ARCHITECTURE.md.
+ */
+import type { CloseReason, CloseSide } from '../machines/connection/close-reason.ts';
+import type { DeadlineName } from '../machines/connection/delays.ts';
+import type { Address } from './leg.ts';
+
+/** One stay in a state: its name, how long in milliseconds (to the microsecond), and the event that ended it. */
+export interface TimelineEntry {
+  readonly state: string;
+  readonly ms: number;
+  /** A fact's name or `deadline.<name>`; null while the connection is still there. */
+  readonly event: string | null;
+}
+
+/** A live connection, as it is now. */
+export interface ConnectionSnapshot {
+  readonly connectionId: string;
+  /** `[::]:8080` */
+  readonly listener: string;
+  readonly route: string | null;
+  readonly client: Address;
+  readonly upstream: Address | null;
+  /** What the client speaks, where it was looked at. */
+  readonly protocol: string | null;
+  /** SNI or Host, where it was looked at. */
+  readonly serverName: string | null;
+  /** One of the six states. */
+  readonly state: string;
+  /** The state with its substates: `HALF_CLOSED.FLUSHING`. */
+  readonly leaf: string;
+  readonly interpreter: 'compiled' | 'xstate';
+  readonly ageMs: number;
+  /** Milliseconds in the present state. */
+  readonly stateMs: number;
+  /** From the client, and to the client. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly timeline: readonly TimelineEntry[];
+}
+
+/** The one record of a closed connection. Field names are stable. */
+export interface ClosedRecord {
+  readonly event: 'connection.closed';
+  readonly connectionId: string;
+  readonly listener: string;
+  readonly route: string | null;
+  readonly client: string;
+  readonly upstream: string | null;
+  readonly protocol: string | null;
+  readonly reason: CloseReason;
+  readonly by: CloseSide;
+  /** The state in which the cause happened. */
+  readonly state: string;
+  readonly deadline: DeadlineName | null;
+  readonly limitMs: number | null;
+  /** Where the limit was configured, or the route's place. */
+  readonly configPath: string | null;
+  /** The operating system's code, where there was one. */
+  readonly code: string | null;
+  readonly cause: string | null;
+  readonly interpreter: 'compiled' | 'xstate';
+  readonly durationMs: number;
+  readonly path: readonly (readonly [state: string, ms: number])[];
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** As `path`, with the event that left each state. Not part of the log line. */
+  readonly timeline: readonly TimelineEntry[];
+}
+
+/** A connection that was refused before it had a chart. */
+export interface Refusal {
+  readonly listener: string;
+  readonly client: string;
+  readonly reason: CloseReason;
+}
+
+/** Something that must be seen: a callback of the embedder that threw, a broken invariant, an overdue release. */
+export interface Trouble {
+  readonly event: 'handler.failed' | 'invariant.broken' | 'release.overdue' | 'code.unmapped' | 'listener.failed';
+  readonly connectionId: string | null;
+  readonly message: string;
+}
+
+export interface Reports {
+  opened(connection: { readonly connectionId: string; snapshot(): ConnectionSnapshot }): void;
+  moved(connectionId: string, from: string, to: string, event: string): void;
+  idling(connectionId: string, snapshot: () => ConnectionSnapshot): void;
+  closed(record: ClosedRecord): void;
+  refused(refusal: Refusal): void;
+  trouble(trouble: Trouble): void;
+}

@@ -1,0 +1,129 @@
+/**
+ * The sniffer: looks at what a leg holds, and finds the route.
+ *
+ * Asleep between arrivals: it is called when bytes are held and when FIN came, never in between. It consumes nothing, so
+ * nothing sniffed can be lost or told twice. Decides by `routing/` and `protocols/`; the deadline is the chart's.
+ * Read first: `protocols/classify.ts`, `routing/route-table.ts`.
+ */
+import { classify, type Classification } from '../protocols/classify.ts';
+import { sniffBytesMax, type Detector, type Preface } from '../protocols/detector.ts';
+import { canRefuse } from '../protocols/refusals.ts';
+import type { RoutePlan } from '../routing/plan.ts';
+import type { RouteDecision, RouteTable } from '../routing/route-table.ts';
+import type { CloseReason } from '../machines/connection/close-reason.ts';
+
+/** What was learnt of the client so far. */
+export interface Sighting {
+  /** What the client speaks; null when it was not looked at or is unknown. */
+  readonly protocol: string | null;
+  readonly preface: Preface | null;
+}
+
+export type SniffOutcome =
+  | { readonly kind: 'routed'; readonly route: RoutePlan; readonly sighting: Sighting }
+  /** `detail`: one clause for the record. */
+  | { readonly kind: 'refused'; readonly reason: CloseReason; readonly route: RoutePlan | null; readonly sighting: Sighting; readonly detail: string | null }
+  /** `answerable`: the bytes are surely those of a protocol in which a refusal can be written. */
+  | { readonly kind: 'waiting'; readonly answerable: boolean; readonly suspected: string | null };
+
+const unseen: Sighting = { protocol: null, preface: null };
+
+/** The prefix of one client, grown in place, so that a trickle is not copied again and again. */
+export class PeekBuffer {
+  #bytes: Uint8Array<ArrayBuffer> | null = null;
+  #length = 0;
+  #taken = 0;
+
+  /** Every held byte in one piece, at most `sniffBytesMax`. Valid for the call. */
+  view(held: readonly Uint8Array[]): Uint8Array {
+    const [first] = held;
+    if (first === undefined) return new Uint8Array(0);
+    if (held.length === 1) return first.subarray(0, sniffBytesMax);
+    for (; this.#taken < held.length; this.#taken += 1) this.#append(held[this.#taken]);
+    return (this.#bytes ?? first).subarray(0, this.#length);
+  }
+
+  #append(chunk: Uint8Array | undefined): void {
+    if (chunk === undefined) return;
+    const taken = chunk.subarray(0, sniffBytesMax - this.#length);
+    const wanted = this.#length + taken.length;
+    if (this.#bytes === null || wanted > this.#bytes.length) {
+      const grown = new Uint8Array(Math.min(sniffBytesMax, Math.max(1024, wanted * 2)));
+      if (this.#bytes !== null) grown.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = grown;
+    }
+    this.#bytes.set(taken, this.#length);
+    this.#length = wanted;
+  }
+}
+
+/** One listener's way of looking at clients. Shared by all its connections. */
+export class Sniffer {
+  readonly #table: RouteTable;
+  /** Asked for the sake of an answer only, once a client is refused. */
+  readonly #known: readonly Detector[];
+
+  constructor(table: RouteTable, known: readonly Detector[]) {
+    this.#table = table;
+    this.#known = known;
+  }
+
+  /** The outcome that needs no byte, or null. */
+  first(ip: string): SniffOutcome | null {
+    const decision = this.#table.withoutBytes({ ip });
+    if (decision === null || isRefusedInWords(decision)) return null;
+    return outcomeOf(decision, unseen);
+  }
+
+  /** @param ended true exactly when FIN has come. A detector that throws is the caller's to contain. */
+  look(ip: string, prefix: Uint8Array, ended: boolean): SniffOutcome {
+    const early = this.#table.withoutBytes({ ip });
+    const detectors = early === null ? this.#table.detectors : this.#known;
+    const found = classify(detectors, prefix, ended);
+    switch (found.kind) {
+      case 'needsMore':
+        return { kind: 'waiting', answerable: found.suspected !== null && canRefuse(found.suspected), suspected: found.suspected };
+      case 'malformed': {
+        const sighting: Sighting = { protocol: found.protocol, preface: null };
+        return { kind: 'refused', reason: 'downstream.malformed', route: null, sighting, detail: found.detail };
+      }
+      case 'recognised':
+      case 'unknown': {
+        const sighting = sightingOf(found);
+        const decision = this.#table.decide({ ip, protocol: sighting.protocol, preface: sighting.preface });
+        return outcomeOf(decision, this.#recognise(decision, sighting, prefix));
+      }
+    }
+  }
+
+  /** The outcome for a client that stays silent. */
+  serverFirst(ip: string): SniffOutcome {
+    const route = this.#table.serverFirst({ ip });
+    if (route === null) return { kind: 'refused', reason: 'refused.route', route: null, sighting: unseen, detail: null };
+    return outcomeOf({ kind: 'route', route }, unseen);
+  }
+
+  /** What a refused client speaks, although no route asked, so that it can be answered in its own protocol. */
+  #recognise(decision: RouteDecision, sighting: Sighting, prefix: Uint8Array): Sighting {
+    if (sighting.protocol !== null || (decision.kind === 'route' && !isRefusedInWords(decision))) return sighting;
+    const found = classify(this.#known, prefix, false);
+    if (found.kind === 'needsMore') return { protocol: found.suspected, preface: null };
+    return sightingOf(found);
+  }
+}
+
+/** True exactly when the route wants the client to be told no in its own protocol, for which it must speak first. */
+function isRefusedInWords(decision: RouteDecision): boolean {
+  return decision.kind === 'route' && decision.route.action.type === 'block' && decision.route.action.how === 'reply';
+}
+
+function outcomeOf(decision: RouteDecision, sighting: Sighting): SniffOutcome {
+  if (decision.kind === 'refused') return { kind: 'refused', reason: decision.reason, route: null, sighting, detail: null };
+  const { route } = decision;
+  if (route.action.type === 'forward') return { kind: 'routed', route, sighting };
+  return { kind: 'refused', reason: 'route.blocked', route, sighting, detail: null };
+}
+
+function sightingOf(found: Classification): Sighting {
+  return found.kind === 'recognised' ? { protocol: found.protocol, preface: found.preface } : unseen;
+}

@@ -1,0 +1,52 @@
+/**
+ * The path of one connection through its states, written as it goes.
+ *
+ * Must never do: read a clock; times are handed in. Kept small, because every live connection carries one.
+ */
+import { stateOf } from '../machines/chart/chart.ts';
+import type { TimelineEntry } from './reports.ts';
+
+export class Timeline {
+  /** State, milliseconds when it was entered and the event that left the one before, three by three. */
+  readonly #steps: (string | number)[] = [];
+  #state = '';
+  #enteredMs = 0;
+
+  get enteredMs(): number {
+    return this.#enteredMs;
+  }
+
+  /** Substates within one state are not steps. */
+  moved(to: string, event: string, nowMs: number): void {
+    const state = stateOf(to);
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#enteredMs = nowMs;
+    this.#steps.push(state, nowMs, event);
+  }
+
+  /** @param endMs the end of the last stay: now for a live connection. CLOSED is an end, not a stay. */
+  entries(endMs: number): readonly TimelineEntry[] {
+    const entries: TimelineEntry[] = [];
+    for (let at = 0; at < this.#steps.length; at += 3) {
+      const state = String(this.#steps[at]);
+      const from = Number(this.#steps[at + 1]);
+      const next = this.#steps[at + 4];
+      const event = this.#steps[at + 5];
+      const ms = (next === undefined ? endMs : Number(next)) - from;
+      entries.push({ state, ms: round(ms), event: event === undefined ? null : readable(String(event)) });
+    }
+    return entries;
+  }
+}
+
+/** Milliseconds to the microsecond. */
+export function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/** `deadline.dial` of `xstate.after.dial.connection.DIALING.ATTEMPTING`. */
+function readable(event: string): string {
+  const [, kind, name] = event.split('.');
+  return event.startsWith('xstate.') && kind === 'after' && name !== undefined ? `deadline.${name}` : event;
+}

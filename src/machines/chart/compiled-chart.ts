@@ -1,0 +1,255 @@
+/**
+ * Runs one connection through a compiled table: the fast interpreter.
+ *
+ * Decides nothing of its own: guards, updates, commands and delays are the registries', the order is XState's.
+ * Outputs (commands, arms, cancels) are performed after the macrostep, in program order, and facts sent meanwhile queue.
+ * Read first: `compile.ts`.
+ */
+import type { ArmedTimer, Chart, ChartClock, ChartHost, ChartTimer, PersistedChart } from './chart.ts';
+import type { Candidate, ChartTable, Leaf } from './compile.ts';
+import type { ControlEvent } from './registries.ts';
+
+interface MutableArgs<Context, Fact> {
+  context: Context;
+  event: Fact | ControlEvent;
+}
+
+/** What all charts of one table share: the outputs of the steps under way, as a stack, so that steps may nest. */
+interface Outputs<Command> {
+  readonly commands: (Command | null)[];
+  /** -1 for a command; otherwise the slot. */
+  readonly slots: number[];
+  /** NaN = cancel, otherwise milliseconds. */
+  readonly delays: number[];
+  top: number;
+}
+
+const startEvent: ControlEvent = { type: 'xstate.init' };
+
+export interface CompiledCharts<Context, Fact, Command> {
+  /** A chart at its beginning. */
+  create(context: Context, clock: ChartClock, host: ChartHost<Command>): Chart<Context, Fact>;
+  /** A chart that goes on where a persisted one was. */
+  restore(persisted: PersistedChart<Context>, clock: ChartClock, host: ChartHost<Command>): Chart<Context, Fact>;
+}
+
+export function compiledCharts<Context, Fact extends { readonly type: string }, Command>(
+  table: ChartTable<Context, Fact, Command>,
+): CompiledCharts<Context, Fact, Command> {
+  const outputs: Outputs<Command> = { commands: [], slots: [], delays: [], top: 0 };
+  return {
+    create: (context, clock, host) => new CompiledChart(table, outputs, clock, host, context, -1, []),
+    restore: (persisted, clock, host) => {
+      const leaf = table.leaves.find((one) => JSON.stringify(one.value) === JSON.stringify(persisted.snapshot.value));
+      if (leaf === undefined) throw new RangeError('the persisted chart is in a state this chart does not have');
+      return new CompiledChart(table, outputs, clock, host, persisted.snapshot.context, leaf.index, persisted.timers);
+    },
+  };
+}
+
+class CompiledChart<Context, Fact extends { readonly type: string }, Command> implements Chart<Context, Fact> {
+  context: Context;
+  readonly #table: ChartTable<Context, Fact, Command>;
+  readonly #outputs: Outputs<Command>;
+  readonly #clock: ChartClock;
+  readonly #host: ChartHost<Command>;
+  #leaf: Leaf<Context, Fact, Command> | null = null;
+  #timers: (ChartTimer | null)[];
+  #waiting: Fact[] | null = null;
+  /** True exactly while a step or its outputs are under way. */
+  #isBusy = false;
+  #restored: { readonly leaf: number; readonly timers: readonly ArmedTimer[] } | null;
+
+  constructor(
+    table: ChartTable<Context, Fact, Command>,
+    outputs: Outputs<Command>,
+    clock: ChartClock,
+    host: ChartHost<Command>,
+    context: Context,
+    leaf: number,
+    timers: readonly ArmedTimer[],
+  ) {
+    this.#table = table;
+    this.#outputs = outputs;
+    this.#clock = clock;
+    this.#host = host;
+    this.context = context;
+    this.#timers = noTimers(table.slotCount);
+    this.#restored = leaf === -1 ? null : { leaf, timers };
+  }
+
+  get leaf(): string {
+    return this.#leaf?.name ?? '';
+  }
+
+  get state(): string {
+    return this.#leaf?.state ?? '';
+  }
+
+  get isDone(): boolean {
+    return this.#leaf?.isFinal ?? false;
+  }
+
+  start(): void {
+    const restored = this.#restored;
+    this.#restored = null;
+    if (restored === null) {
+      this.#isBusy = true;
+      this.#take(this.#table.initial, startEvent);
+      this.#runWaiting();
+      return;
+    }
+    this.#leaf = this.#table.leaves[restored.leaf] ?? null;
+    for (const timer of restored.timers) {
+      const known = this.#leaf?.timers.find((one) => one.id === timer.id);
+      if (known !== undefined) this.#timers[known.slot] = this.#clock.arm(timer.remainingMs, this, known.slot);
+    }
+  }
+
+  send(fact: Fact): void {
+    if (this.#isBusy) {
+      (this.#waiting ??= []).push(fact);
+      return;
+    }
+    const leaf = this.#leaf;
+    if (leaf === null || leaf.isFinal) return;
+    this.#isBusy = true;
+    this.#dispatch(leaf, fact.type, fact);
+    this.#runWaiting();
+  }
+
+  /** A deadline of ours is due. Facts are told first; it fires only if its timer is still the armed one. */
+  onTimer(slot: number): void {
+    const due = this.#timers[slot];
+    if (due === null || due === undefined) return;
+    this.#host.beforeDeadline();
+    const leaf = this.#leaf;
+    if (this.#timers[slot] !== due || leaf === null) return;
+    this.#timers[slot] = null;
+    const id = leaf.timers[slot]?.id;
+    if (id === undefined) return;
+    this.#isBusy = true;
+    this.#dispatch(leaf, id, deadlineEvent(id));
+    this.#runWaiting();
+  }
+
+  armed(): readonly ArmedTimer[] {
+    const nowMs = this.#clock.nowMs();
+    return (this.#leaf?.timers ?? []).flatMap(({ id, slot }) => {
+      const timer = this.#timers[slot];
+      return timer === null || timer === undefined ? [] : [{ id, remainingMs: Math.max(0, timer.dueMs - nowMs) }];
+    });
+  }
+
+  persist(): PersistedChart<Context> {
+    const status = this.isDone ? 'done' : 'active';
+    const value = this.#leaf?.value ?? '';
+    return { snapshot: { status, value, context: this.context, children: {}, historyValue: {}, tags: [] }, timers: this.armed() };
+  }
+
+  #runWaiting(): void {
+    for (let position = 0; this.#waiting !== null; position += 1) {
+      const fact = this.#waiting[position];
+      if (fact === undefined) this.#waiting = null;
+      else if (this.#leaf !== null && !this.#leaf.isFinal) this.#dispatch(this.#leaf, fact.type, fact);
+    }
+    this.#isBusy = false;
+  }
+
+  #dispatch(leaf: Leaf<Context, Fact, Command>, type: string, event: Fact | ControlEvent): void {
+    const candidates = leaf.candidates.get(type);
+    if (candidates === undefined) return;
+    const chosen = this.#choose(candidates, event);
+    if (chosen !== null) this.#take(chosen, event);
+  }
+
+  #choose(
+    candidates: readonly Candidate<Context, Fact, Command>[],
+    event: Fact | ControlEvent,
+  ): Candidate<Context, Fact, Command> | null {
+    for (const candidate of candidates) {
+      if (candidate.guard === null || candidate.guard({ context: this.context, event })) return candidate;
+    }
+    return null;
+  }
+
+  /** One macrostep: the transition, whatever `always` follows, then the outputs. */
+  #take(candidate: Candidate<Context, Fact, Command>, event: Fact | ControlEvent): void {
+    const from = this.#leaf;
+    const base = this.#outputs.top;
+    this.#run(candidate, event);
+    for (let leaf = this.#leaf; leaf !== null && leaf.always.length > 0; leaf = this.#leaf) {
+      const next = this.#choose(leaf.always, event);
+      if (next === null) break;
+      this.#run(next, event);
+    }
+    const to = this.#leaf;
+    if (to !== null && to !== from) this.#host.moved(from?.name ?? '', to.name, event.type);
+    this.#perform(base);
+  }
+
+  #run(candidate: Candidate<Context, Fact, Command>, event: Fact | ControlEvent): void {
+    const { operations } = candidate;
+    const args: MutableArgs<Context, Fact> = { context: this.context, event };
+    for (let position = 0; position < operations.length; position += 1) {
+      const operation = operations[position];
+      if (operation === undefined) continue;
+      switch (operation.kind) {
+        case 'update':
+          args.context = operation.run(args);
+          break;
+        case 'command':
+          this.#put(operation.run(args), -1, 0);
+          break;
+        case 'arm': {
+          const delayMs = operation.delay(args.context);
+          if (delayMs !== null) this.#put(null, operation.slot, delayMs);
+          break;
+        }
+        case 'cancel':
+          this.#put(null, operation.slot, Number.NaN);
+      }
+    }
+    this.context = args.context;
+    this.#leaf = this.#table.leaves[candidate.leaf] ?? null;
+  }
+
+  #put(command: Command | null, slot: number, delayMs: number): void {
+    const outputs = this.#outputs;
+    const { top } = outputs;
+    outputs.commands[top] = command;
+    outputs.slots[top] = slot;
+    outputs.delays[top] = delayMs;
+    outputs.top = top + 1;
+  }
+
+  /** Steps of other charts may nest in a command; they put their outputs above ours and take them away again. */
+  #perform(base: number): void {
+    const outputs = this.#outputs;
+    const end = outputs.top;
+    for (let position = base; position < end; position += 1) {
+      const command = outputs.commands[position];
+      const slot = outputs.slots[position] ?? -1;
+      if (slot === -1) {
+        outputs.commands[position] = null;
+        if (command !== null && command !== undefined) this.#host.perform(command);
+        continue;
+      }
+      const armed = this.#timers[slot];
+      if (armed !== null && armed !== undefined) this.#clock.cancel(armed);
+      const delayMs = outputs.delays[position] ?? Number.NaN;
+      this.#timers[slot] = Number.isNaN(delayMs) ? null : this.#clock.arm(delayMs, this, slot);
+    }
+    outputs.top = base;
+  }
+}
+
+function noTimers(count: number): (ChartTimer | null)[] {
+  const timers: (ChartTimer | null)[] = [];
+  for (let slot = 0; slot < count; slot += 1) timers.push(null);
+  return timers;
+}
+
+function deadlineEvent(id: string): ControlEvent {
+  return { type: `xstate.${id.slice('xstate.'.length)}` };
+}

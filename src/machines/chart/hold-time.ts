@@ -1,0 +1,222 @@
+/**
+ * How long can a peer hold a slot? The longest walk through a compiled chart, found by searching it, not by summing a list.
+ *
+ * Decides: nothing; it reads the deadlines a chart would arm. In every state the worst comes last: each fact arrives at the
+ * very instant before a deadline, because waiting never shortens a walk (a parent's deadline runs on, a child's is bounded
+ * by it). So only the instants at which something is due are looked at, and there everything that may happen is tried.
+ * Must never do: wait, or know what the chart is about. Proof: test/property/hold-time.test.ts.
+ * Read first: `compile.ts`.
+ */
+import type { ArmedTimer, ChartClock, ChartTimer, PersistedChart } from './chart.ts';
+import { compiledCharts, type CompiledCharts } from './compiled-chart.ts';
+import type { ChartTable } from './compile.ts';
+
+/** One stay of the longest walk. */
+export interface HoldStep {
+  /** The leaf: `DIALING.ATTEMPTING.RESOLVING`. */
+  readonly state: string;
+  /** The deadline that bounds the stay; null where none does. */
+  readonly deadline: string | null;
+  /** Null: without bound. */
+  readonly ms: number | null;
+}
+
+export interface HoldTime {
+  /** Null: without bound. */
+  readonly totalMs: number | null;
+  readonly path: readonly HoldStep[];
+}
+
+export interface HoldQuestion<Context, Fact extends { readonly type: string }, Command> {
+  readonly table: ChartTable<Context, Fact, Command>;
+  /** What a new instance remembers. */
+  readonly context: Context;
+  /** Everything that may be told to the chart at this age, bytes apart. */
+  readonly facts: (ageMs: number) => readonly Fact[];
+  /** The fact by which moving bytes renew a deadline, for a peer that trickles; null for one that is silent. */
+  readonly activity: Fact['type'] | null;
+}
+
+/** The longest walk from the start of a chart to its end. */
+export function holdTime<Context, Fact extends { readonly type: string }, Command>(
+  question: HoldQuestion<Context, Fact, Command>,
+): HoldTime {
+  return new Search(question).longest();
+}
+
+interface Place<Context> {
+  readonly at: PersistedChart<Context>;
+  readonly leaf: string;
+  readonly ageMs: number;
+}
+
+/** The rest of a walk, as a list from the last step back, so that walks share their tails. */
+interface Rest {
+  readonly totalMs: number;
+  readonly step: HoldStep | null;
+  readonly next: Rest | null;
+}
+
+const end: Rest = { totalMs: 0, step: null, next: null };
+
+function forever(state: string): Rest {
+  return { totalMs: Infinity, step: { state, deadline: null, ms: null }, next: null };
+}
+
+class Search<Context, Fact extends { readonly type: string }, Command> {
+  readonly #question: HoldQuestion<Context, Fact, Command>;
+  readonly #charts: CompiledCharts<Context, Fact, Command>;
+  /** By place and age: a fact may carry the age, and a deadline may be counted from it. */
+  readonly #known = new Map<string, Rest>();
+  /** The places of the walk that is being followed: how deep, and at what age. */
+  readonly #walk = new Map<string, { readonly depth: number; readonly ageMs: number }>();
+  /** The shallowest place of the walk that was met again since this was last set. */
+  #metDepth = Infinity;
+
+  constructor(question: HoldQuestion<Context, Fact, Command>) {
+    this.#question = question;
+    this.#charts = compiledCharts(question.table);
+  }
+
+  longest(): HoldTime {
+    const clock = new HeldClock();
+    const chart = this.#charts.create(this.#question.context, clock, bystander);
+    chart.start();
+    const rest = this.#from({ at: chart.persist(), leaf: chart.leaf, ageMs: 0 });
+    return { totalMs: Number.isFinite(rest.totalMs) ? rest.totalMs : null, path: pathOf(rest) };
+  }
+
+  /** The longest walk from here on. What was found is kept, unless it leans on a place whose own search is under way. */
+  #from(place: Place<Context>): Rest {
+    if (place.at.snapshot.status === 'done') return end;
+    const key = JSON.stringify([place.leaf, place.at.snapshot.context, place.at.timers]);
+    const met = this.#walk.get(key);
+    if (met !== undefined) {
+      this.#metDepth = Math.min(this.#metDepth, met.depth);
+      return met.ageMs === place.ageMs ? end : forever(place.leaf);
+    }
+    const aged = `${key} ${place.ageMs}`;
+    const known = this.#known.get(aged);
+    if (known !== undefined) return known;
+    const depth = this.#walk.size;
+    const metBefore = this.#metDepth;
+    this.#metDepth = Infinity;
+    this.#walk.set(key, { depth, ageMs: place.ageMs });
+    const found = this.#stay(place);
+    this.#walk.delete(key);
+    if (this.#metDepth >= depth) this.#known.set(aged, found);
+    this.#metDepth = Math.min(metBefore, this.#metDepth < depth ? this.#metDepth : Infinity);
+    return found;
+  }
+
+  #stay(place: Place<Context>): Rest {
+    const lasting = place.at.timers.filter((timer) => !this.#isRenewable(place, timer));
+    const stayMs = Math.min(...lasting.map((timer) => timer.remainingMs));
+    if (stayMs === Infinity) return forever(place.leaf);
+    const due = lasting.filter((timer) => timer.remainingMs === stayMs);
+    const later = this.#after(place, stayMs, lasting);
+    const rests = [
+      ...this.#question.facts(later.ageMs).map((fact) => this.#told(later, fact)),
+      ...due.map((timer) => this.#from(this.#afterFiring(later, timer))),
+    ];
+    const longest = rests.reduce((best, rest) => (rest.totalMs > best.totalMs ? rest : best));
+    if (stayMs === 0) return longest;
+    const step = { state: place.leaf, deadline: this.#delayName(place.leaf, due[0]), ms: stayMs };
+    return { totalMs: stayMs + longest.totalMs, step, next: longest };
+  }
+
+  /** The same place, so much later; what is renewable was renewed just now. */
+  #after(place: Place<Context>, stayMs: number, lasting: readonly ArmedTimer[]): Place<Context> {
+    const timers = place.at.timers.map((timer) =>
+      lasting.includes(timer) ? { id: timer.id, remainingMs: timer.remainingMs - stayMs } : timer,
+    );
+    return { at: { snapshot: place.at.snapshot, timers }, leaf: place.leaf, ageMs: place.ageMs + stayMs };
+  }
+
+  /** True exactly when the deadline holds nobody: its own firing arms it again, or the peer's bytes do. */
+  #isRenewable(place: Place<Context>, timer: ArmedTimer): boolean {
+    const leaf = this.#leaf(place.leaf);
+    const slot = leaf.timers.find((one) => one.id === timer.id)?.slot;
+    const { activity } = this.#question;
+    const renewals = activity === null ? [] : (leaf.candidates.get(activity) ?? []);
+    if (renewals.some((one) => one.operations.some((what) => what.kind === 'cancel' && what.slot === slot)))
+      return true;
+    const again = this.#afterFiring(place, timer);
+    return (
+      again.at.timers.length === place.at.timers.length &&
+      JSON.stringify(again.at.snapshot) === JSON.stringify(place.at.snapshot)
+    );
+  }
+
+  #told(place: Place<Context>, fact: Fact): Rest {
+    const [, chart] = this.#restore(place);
+    chart.send(fact);
+    return this.#from({ at: chart.persist(), leaf: chart.leaf, ageMs: place.ageMs });
+  }
+
+  #afterFiring(place: Place<Context>, timer: ArmedTimer): Place<Context> {
+    const [clock, chart] = this.#restore(place);
+    clock.fire(timer.id, this.#leaf(place.leaf).timers);
+    return { at: chart.persist(), leaf: chart.leaf, ageMs: place.ageMs };
+  }
+
+  #restore({ at }: Place<Context>) {
+    const clock = new HeldClock();
+    const chart = this.#charts.restore(at, clock, bystander);
+    chart.start();
+    return [clock, chart] as const;
+  }
+
+  #leaf(name: string) {
+    const leaf = this.#question.table.leaves[this.#question.table.leafByName.get(name) ?? -1];
+    if (leaf === undefined) throw new RangeError(`the chart has no state ${name}`);
+    return leaf;
+  }
+
+  #delayName(leaf: string, timer: ArmedTimer | undefined): string | null {
+    return this.#leaf(leaf).timers.find((one) => one.id === timer?.id)?.delayName ?? null;
+  }
+}
+
+/** Nobody: what a chart commands does not matter to how long it may stay. */
+const bystander = { perform: () => {}, moved: () => {}, beforeDeadline: () => {} };
+
+interface HeldTimer extends ChartTimer {
+  readonly slot: number;
+  readonly target: { onTimer(slot: number): void };
+}
+
+/** A clock that stands still. A deadline is due when the search says so. */
+class HeldClock implements ChartClock {
+  readonly #armed = new Set<HeldTimer>();
+
+  nowMs(): number {
+    return 0;
+  }
+
+  arm(delayMs: number, target: HeldTimer['target'], slot: number): HeldTimer {
+    const timer = { dueMs: delayMs, slot, target };
+    this.#armed.add(timer);
+    return timer;
+  }
+
+  cancel(timer: ChartTimer): void {
+    for (const armed of this.#armed) if (armed === timer) this.#armed.delete(armed);
+  }
+
+  fire(id: string, timers: readonly { readonly id: string; readonly slot: number }[]): void {
+    const slot = timers.find((one) => one.id === id)?.slot;
+    for (const timer of this.#armed) {
+      if (timer.slot !== slot) continue;
+      this.#armed.delete(timer);
+      timer.target.onTimer(timer.slot);
+      return;
+    }
+  }
+}
+
+function pathOf(rest: Rest): readonly HoldStep[] {
+  const path: HoldStep[] = [];
+  for (let at: Rest | null = rest; at !== null; at = at.next) if (at.step !== null) path.push(at.step);
+  return path;
+}

@@ -1,0 +1,68 @@
+/**
+ * The commands a connection's chart emits: imperative, in order, carried out by the shell (`src/io/connection.ts`).
+ *
+ * Must never do: anything. A command is data, so that the same chart runs as an XState actor and as a compiled table.
+ */
+import type { ChartArgs } from '../chart/registries.ts';
+import type { CloseReason } from './close-reason.ts';
+import type { ConnectionContext } from './context.ts';
+import type { ConnectionFact } from './events.ts';
+
+export type ConnectionCommand =
+  /** Classify what the client sends; answered by `preface.received`, `sniff.routed` or `sniff.failed`. */
+  | { readonly type: 'peek' }
+  | { readonly type: 'stopPeeking' }
+  /** The client stays silent: answer at once with the route whose upstream speaks first. */
+  | { readonly type: 'routeServerFirst' }
+  /** Begin attempt number `attempt` (1 first). */
+  | { readonly type: 'dial'; readonly attempt: number }
+  /** Abort the attempt; harmless when it has ended. */
+  | { readonly type: 'cancelDial' }
+  /** Join both legs, beginning with what the client's leg holds. */
+  | { readonly type: 'splice' }
+  /** FIN to that side, after everything that was written to it. */
+  | { readonly type: 'endUpstream' }
+  | { readonly type: 'endDownstream' }
+  /** That side's input has nobody left to take it: drop it, and count its direction as done. */
+  | { readonly type: 'discardDownstream' }
+  | { readonly type: 'discardUpstream' }
+  /** Look whether both transports still live; a dead one is told as `*.failed`. */
+  | { readonly type: 'checkLegs' }
+  /** Tell whoever listens that the idle deadline is near. */
+  | { readonly type: 'warnIdling' }
+  /** Write the refusal of the client's own protocol, send FIN, drop what it still sends. */
+  | { readonly type: 'refuse'; readonly reason: CloseReason }
+  /** Let go of everything, once. */
+  | { readonly type: 'release'; readonly reason: CloseReason };
+
+type Args = ChartArgs<ConnectionContext, ConnectionFact>;
+
+const peek: ConnectionCommand = { type: 'peek' };
+const stopPeeking: ConnectionCommand = { type: 'stopPeeking' };
+const routeServerFirst: ConnectionCommand = { type: 'routeServerFirst' };
+const cancelDial: ConnectionCommand = { type: 'cancelDial' };
+const splice: ConnectionCommand = { type: 'splice' };
+const endUpstream: ConnectionCommand = { type: 'endUpstream' };
+const endDownstream: ConnectionCommand = { type: 'endDownstream' };
+const discardDownstream: ConnectionCommand = { type: 'discardDownstream' };
+const discardUpstream: ConnectionCommand = { type: 'discardUpstream' };
+const checkLegs: ConnectionCommand = { type: 'checkLegs' };
+const warnIdling: ConnectionCommand = { type: 'warnIdling' };
+
+/** By the name the chart uses. Pure; constants wherever nothing varies. */
+export const commands = {
+  peek: (): ConnectionCommand => peek,
+  stopPeeking: (): ConnectionCommand => stopPeeking,
+  routeServerFirst: (): ConnectionCommand => routeServerFirst,
+  dial: ({ context }: Args): ConnectionCommand => ({ type: 'dial', attempt: context.attempt }),
+  cancelDial: (): ConnectionCommand => cancelDial,
+  splice: (): ConnectionCommand => splice,
+  endUpstream: (): ConnectionCommand => endUpstream,
+  endDownstream: (): ConnectionCommand => endDownstream,
+  discardDownstream: (): ConnectionCommand => discardDownstream,
+  discardUpstream: (): ConnectionCommand => discardUpstream,
+  checkLegs: (): ConnectionCommand => checkLegs,
+  warnIdling: (): ConnectionCommand => warnIdling,
+  refuse: ({ context }: Args): ConnectionCommand => ({ type: 'refuse', reason: context.reason ?? 'internal.invariant' }),
+  release: ({ context }: Args): ConnectionCommand => ({ type: 'release', reason: context.reason ?? 'internal.invariant' }),
+} as const;

@@ -1,0 +1,45 @@
+/**
+ * What a connection's chart remembers: names and numbers, never a socket, a function or a clock.
+ *
+ * Read first: `machine.ts`.
+ */
+import type { CloseReason } from './close-reason.ts';
+import type { Timeouts } from './delays.ts';
+
+export interface ConnectionContext {
+  /** The deadlines in force: the listener's until a route is chosen, then the route's. Milliseconds, null = never armed. */
+  readonly timeouts: Timeouts;
+  /** Dial attempts begun, 0 before the first. */
+  readonly attempt: number;
+  /** How many attempts the route allows, at least 1. */
+  readonly attemptsMax: number;
+  /** True exactly when the route keeps a connection whose client sent FIN, and nothing else, before the dial completed. */
+  readonly keepHalfOpen: boolean;
+  /** True exactly when the client speaks a protocol in which a refusal can be written to it. */
+  readonly answerable: boolean;
+  /** Milliseconds since the last byte, as reported when a deadline was due. */
+  readonly quietMs: number;
+  /** Milliseconds since accept, as reported by the last fact that opened a state with a `lifetime`. */
+  readonly ageMs: number;
+  /** The first cause that was recorded; never overwritten. Null until the connection starts to end. */
+  readonly reason: CloseReason | null;
+}
+
+/** What a new connection's chart is born with. */
+export interface ConnectionInput {
+  readonly timeouts: Timeouts;
+}
+
+/** The context of a connection that has just been accepted. */
+export function initialContext({ timeouts }: ConnectionInput): ConnectionContext {
+  return {
+    timeouts,
+    attempt: 0,
+    attemptsMax: 1,
+    keepHalfOpen: false,
+    answerable: false,
+    quietMs: 0,
+    ageMs: 0,
+    reason: null,
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * What happened since the start, in numbers.
+ *
+ * Decides nothing. Laws: accepted = closed + live, and the sums by reason are `closed` and `refused`.
+ * Must never do: forget or correct a number; a violated law is a bug elsewhere and must show.
+ */
+import type { CloseReason } from '../machines/connection/close-reason.ts';
+import type { ProxyCounters } from '../proxy-api.ts';
+
+export class Counters {
+  #accepted = 0;
+  #live = 0;
+  #closed = 0;
+  #refused = 0;
+  #invariantViolations = 0;
+  #handlerFailures = 0;
+  #releasesOverdue = 0;
+  readonly #closedByReason = new Map<CloseReason, number>();
+  readonly #refusedByReason = new Map<CloseReason, number>();
+
+  connectionOpened(): void {
+    this.#accepted += 1;
+    this.#live += 1;
+  }
+
+  connectionClosed(reason: CloseReason): void {
+    this.#live -= 1;
+    this.#closed += 1;
+    countOne(this.#closedByReason, reason);
+  }
+
+  /** A connection that was refused before it had a chart. */
+  connectionRefused(reason: CloseReason): void {
+    this.#refused += 1;
+    countOne(this.#refusedByReason, reason);
+  }
+
+  invariantBroken(): void {
+    this.#invariantViolations += 1;
+  }
+
+  handlerFailed(): void {
+    this.#handlerFailures += 1;
+  }
+
+  releaseOverdue(): void {
+    this.#releasesOverdue += 1;
+  }
+
+  /** A copy; it stays as it is. */
+  read(): ProxyCounters {
+    return {
+      accepted: this.#accepted,
+      live: this.#live,
+      closed: this.#closed,
+      refused: this.#refused,
+      closedByReason: Object.fromEntries(this.#closedByReason),
+      refusedByReason: Object.fromEntries(this.#refusedByReason),
+      invariantViolations: this.#invariantViolations,
+      handlerFailures: this.#handlerFailures,
+      releasesOverdue: this.#releasesOverdue,
+    };
+  }
+}
+
+function countOne(counts: Map<CloseReason, number>, reason: CloseReason): void {
+  counts.set(reason, (counts.get(reason) ?? 0) + 1);
+}

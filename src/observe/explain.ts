@@ -1,0 +1,70 @@
+/**
+ * Answers `explain`: what a connection is doing, or why it ended, in one sentence and as a timeline.
+ *
+ * Pure. Must never do: ask a live connection for anything that is not in its snapshot.
+ * Read first: `../machines/chart/explain.ts`, which words the end.
+ */
+import type { Address } from '../io/leg.ts';
+import type { ClosedRecord, ConnectionSnapshot, TimelineEntry } from '../io/reports.ts';
+import { durationText, explainClose } from '../machines/chart/explain.ts';
+import type { Explanation } from '../proxy-api.ts';
+
+export function explainRecord(record: ClosedRecord): Explanation {
+  return {
+    connectionId: record.connectionId,
+    isLive: false,
+    sentence: explainClose(record),
+    timeline: record.timeline,
+    record,
+    connection: null,
+  };
+}
+
+export function explainLive(connection: ConnectionSnapshot): Explanation {
+  return {
+    connectionId: connection.connectionId,
+    isLive: true,
+    sentence: liveSentence(connection),
+    timeline: connection.timeline,
+    record: null,
+    connection,
+  };
+}
+
+/** `127.0.0.1:80`, `[::1]:80`, the path of a UNIX socket, or `unknown`. */
+export function addressText({ host, port }: Address): string {
+  if (host === '') return 'unknown';
+  if (host.startsWith('/') || host.startsWith('@')) return host;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** As the sentence of a closed one: a full stop, and no capital, because it follows a name or a time. */
+function liveSentence(connection: ConnectionSnapshot): string {
+  const route = connection.route === null ? 'without a route yet' : `on route ${connection.route}`;
+  const upstream = connection.upstream === null ? 'no upstream yet' : addressText(connection.upstream);
+  const stay = `in ${connection.leaf} for ${durationText(connection.stateMs)} ${route}`;
+  const sides = `${addressText(connection.client)} → ${upstream}`;
+  const moved = `${bytesText(connection.bytesIn)} in, ${bytesText(connection.bytesOut)} out`;
+  return `${stay}, ${sides}, ${moved}${cameThrough(connection.timeline)}.`;
+}
+
+function cameThrough(timeline: readonly TimelineEntry[]): string {
+  const left = timeline.filter((entry) => entry.event !== null);
+  if (left.length === 0) return '';
+  return `; came through ${left.map(({ state, ms }) => `${state} ${durationText(ms)}`).join(' → ')}`;
+}
+
+const bytesUnits = ['kB', 'MB', 'GB', 'TB', 'PB'] as const;
+
+/** In thousands, one digit after the point: `24 bytes`, `1.2 kB`. */
+function bytesText(bytes: number): string {
+  if (bytes === 1) return '1 byte';
+  if (bytes < 1000) return `${bytes} bytes`;
+  let scaled = bytes / 1000;
+  let unit = 0;
+  while (scaled >= 999.95 && unit < bytesUnits.length - 1) {
+    scaled /= 1000;
+    unit += 1;
+  }
+  return `${Number(scaled.toFixed(1))} ${bytesUnits[unit] ?? ''}`;
+}

@@ -1,0 +1,194 @@
+/**
+ * Turns events into log lines: which level, which fields, which sentence.
+ *
+ * Decides: what is policy (info), what somebody should look at (warn), and what is a fault of ours or of the embedder's
+ * code (error). Must never do: let a logger's exception reach the data path, or build a line that the level drops.
+ * Read first: "One record per closed connection" in docs/ARCHITECTURE.md, whose field names are stable.
+ */
+import type { ClosedRecord, Trouble } from '../io/reports.ts';
+import { durationText, explainClose } from '../machines/chart/explain.ts';
+import type { CloseReason, PlainReason } from '../machines/connection/close-reason.ts';
+import type { Logger, ProxyEvent } from '../proxy-api.ts';
+import type { LogLevel } from '../routing/plan.ts';
+import { containPromise } from './contain-promise.ts';
+import { addressText } from './explain.ts';
+
+type LineLevel = Parameters<Logger['log']>[0];
+type Fields = Parameters<Logger['log']>[1];
+
+interface Line {
+  readonly fields: Fields;
+  readonly message: string;
+}
+
+export interface EventLogOptions {
+  readonly logger: Logger;
+  /** Events below it cost nothing. */
+  readonly level: LogLevel;
+  /** Told of a logger that threw; must not throw. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class EventLog {
+  readonly #options: EventLogOptions;
+
+  constructor(options: EventLogOptions) {
+    this.#options = options;
+  }
+
+  /** True exactly when a line of this level would be written. */
+  wants(level: LineLevel): boolean {
+    return ranks[level] >= ranks[this.#options.level];
+  }
+
+  write(event: ProxyEvent): void {
+    const level = levelOf(event);
+    if (!this.wants(level)) return;
+    const { logger, onFailure } = this.#options;
+    try {
+      const { fields, message } = lineOf(event);
+      containPromise(logger.log(level, fields, message), onFailure);
+    } catch (error) {
+      onFailure(error);
+    }
+  }
+}
+
+const ranks: Readonly<Record<LogLevel, number>> = { trace: 0, debug: 1, info: 2, warn: 3, error: 4, silent: 5 };
+
+/** How loud each end is. Timeouts other than `idle` are warnings. */
+const reasonLevels: Readonly<Record<PlainReason | 'timeout.idle', LineLevel>> = {
+  completed: 'info',
+  'downstream.left': 'info',
+  'downstream.reset': 'info',
+  'downstream.malformed': 'info',
+  'downstream.tls': 'info',
+  'upstream.refused': 'warn',
+  'upstream.unreachable': 'warn',
+  'upstream.reset': 'warn',
+  'upstream.malformed': 'warn',
+  'upstream.truncated': 'warn',
+  'upstream.tls': 'warn',
+  'upstream.exhausted': 'warn',
+  'refused.capacity': 'warn',
+  'refused.address': 'info',
+  'refused.rate': 'info',
+  'refused.route': 'info',
+  'refused.protocol': 'info',
+  'refused.auth': 'info',
+  'route.blocked': 'info',
+  'route.changed': 'info',
+  'operator.drained': 'info',
+  'operator.killed': 'info',
+  'handler.completed': 'info',
+  'handler.failed': 'error',
+  'nftables.closed': 'info',
+  'internal.invariant': 'error',
+  'timeout.idle': 'info',
+};
+
+const troubleLevels: Readonly<Record<Trouble['event'], LineLevel>> = {
+  'handler.failed': 'error',
+  'invariant.broken': 'error',
+  'release.overdue': 'error',
+  'code.unmapped': 'warn',
+  'listener.failed': 'error',
+};
+
+/** The level at which the end of a connection, or its refusal, is told. */
+export function levelOfReason(reason: CloseReason): LineLevel {
+  return hasOwnLevel(reason) ? reasonLevels[reason] : 'warn';
+}
+
+function hasOwnLevel(reason: CloseReason): reason is PlainReason | 'timeout.idle' {
+  return Object.hasOwn(reasonLevels, reason);
+}
+
+function levelOf(event: ProxyEvent): LineLevel {
+  switch (event.event) {
+    case 'connection.closed':
+    case 'connection.refused':
+      return levelOfReason(event.reason);
+    case 'connection.opened':
+    case 'connection.moved':
+    case 'connection.idling':
+      return 'debug';
+    case 'proxy.ready':
+    case 'proxy.draining':
+    case 'proxy.stopped':
+      return 'info';
+    default:
+      return troubleLevels[event.event];
+  }
+}
+
+function lineOf(event: ProxyEvent): Line {
+  switch (event.event) {
+    case 'connection.closed':
+      return { fields: closedFields(event), message: explainClose(event) };
+    case 'connection.refused': {
+      const { count, listener, client, reason } = event;
+      const fields = { event: event.event, count, listener, client, reason };
+      const who = count === 1 ? client : `${count} connections`;
+      return { fields, message: `refused ${who} on ${listener}: ${reason}` };
+    }
+    case 'connection.opened':
+    case 'connection.idling': {
+      const { connectionId, listener, route, leaf } = event.connection;
+      const client = addressText(event.connection.client);
+      const fields = { event: event.event, connectionId, listener, route, client, state: leaf };
+      return {
+        fields,
+        message: event.event === 'connection.opened' ? `opened by ${client}` : 'soon idle for too long',
+      };
+    }
+    case 'connection.moved': {
+      const { connectionId, from, to, on } = event;
+      return { fields: { event: event.event, connectionId, from, to, on }, message: `from ${from} to ${to} on ${on}` };
+    }
+    case 'proxy.ready': {
+      const { addresses } = event;
+      return {
+        fields: { event: event.event, addresses },
+        message: `ready on ${addresses.map(addressText).join(', ')}`,
+      };
+    }
+    case 'proxy.draining': {
+      const { connections, timeoutMs } = event;
+      const fields = { event: event.event, connections, timeoutMs };
+      return { fields, message: `draining: ${connections} live, at most ${durationText(timeoutMs)}` };
+    }
+    case 'proxy.stopped':
+      return { fields: { event: event.event }, message: 'stopped' };
+    default: {
+      const { connectionId, message } = event;
+      return { fields: { event: event.event, connectionId }, message };
+    }
+  }
+}
+
+/** The record without its timeline, in the order of the contract. */
+function closedFields(record: ClosedRecord): Fields {
+  return {
+    event: record.event,
+    connectionId: record.connectionId,
+    listener: record.listener,
+    route: record.route,
+    client: record.client,
+    upstream: record.upstream,
+    protocol: record.protocol,
+    reason: record.reason,
+    by: record.by,
+    state: record.state,
+    deadline: record.deadline,
+    limitMs: record.limitMs,
+    configPath: record.configPath,
+    code: record.code,
+    cause: record.cause,
+    interpreter: record.interpreter,
+    durationMs: record.durationMs,
+    path: record.path,
+    bytesIn: record.bytesIn,
+    bytesOut: record.bytesOut,
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * Everything that watches one proxy, put together: the port for the shell, and what users ask.
+ *
+ * Decides: that a listener which throws is counted, logged and told of once, and never in a circle.
+ * Must never do: know a connection. Read first: `reports.ts`.
+ */
+import type { Clock } from '../io/clock.ts';
+import type { Reports, Trouble } from '../io/reports.ts';
+import type { Explanation, Logger, ProxyCounters, ProxyEvent } from '../proxy-api.ts';
+import type { LogLevel } from '../routing/plan.ts';
+import { ClosedRecords } from './closed-records.ts';
+import { Counters } from './counters.ts';
+import { createEventBus, type EventBus, type ListenerFailure } from './event-bus.ts';
+import { explainRecord } from './explain.ts';
+import { EventLog } from './log-events.ts';
+import { RefusalFold } from './refusal-fold.ts';
+import { createReports } from './reports.ts';
+import { silentLogger } from './silent-logger.ts';
+
+export interface ObservationOptions {
+  readonly clock: Clock;
+  readonly logger?: Logger;
+  readonly logLevel?: LogLevel;
+  /** Closed connections that `explain` still answers for; 1,000 unless given. */
+  readonly keep?: number;
+}
+
+export interface Observation {
+  readonly bus: EventBus;
+  readonly reports: Reports;
+  counters(): ProxyCounters;
+  /** Null when the connection is not among the last closed ones. */
+  explainClosed(connectionId: string): Explanation | null;
+  /** Logs and publishes what the proxy itself has to say (`proxy.ready`, …). */
+  announce(event: ProxyEvent): void;
+  /** Tells what is still folded, then `last`, then ends the bus. The second call does nothing. */
+  close(last?: ProxyEvent): void;
+}
+
+export function createObservation(options: ObservationOptions): Observation {
+  const { clock, logger = silentLogger, keep } = options;
+  const level = logger === silentLogger ? 'silent' : (options.logLevel ?? 'info');
+  const counters = new Counters();
+  const records = new ClosedRecords(keep);
+  const log = new EventLog({ logger, level, onFailure: () => counters.handlerFailed() });
+  const bus = createEventBus(listenerFailed);
+  const announce = (event: ProxyEvent): void => {
+    log.write(event);
+    bus.publish(event);
+  };
+  const fold = new RefusalFold(clock, (refusal, count) => announce({ event: 'connection.refused', count, ...refusal }));
+  let hasClosed = false;
+  const reports = createReports({ bus, records, counters, fold, log });
+
+  function listenerFailed({ error, during }: ListenerFailure): void {
+    const trouble = listenerTrouble(error, during);
+    counters.handlerFailed();
+    log.write(trouble);
+    if (during !== 'handler.failed') bus.publish(trouble);
+  }
+
+  return {
+    bus,
+    reports,
+    announce,
+    counters: () => counters.read(),
+    explainClosed(connectionId) {
+      const record = records.get(connectionId);
+      return record === null ? null : explainRecord(record);
+    },
+    close(last) {
+      if (hasClosed) return;
+      hasClosed = true;
+      fold.close();
+      if (last !== undefined) announce(last);
+      bus.complete();
+    },
+  };
+}
+
+function listenerTrouble(error: unknown, during: ListenerFailure['during']): Trouble {
+  const listener = during === null ? 'a subscriber of the events' : `a listener of ${during}`;
+  return { event: 'handler.failed', connectionId: null, message: `${listener} threw ${thrownText(error)}` };
+}
+
+/** With the place it was thrown at, which is what its author needs. */
+function thrownText(error: unknown): string {
+  if (!(error instanceof Error)) return 'something that is no Error';
+  const place = error.stack?.split('\n').find((line) => /^\s+at /.test(line));
+  return `${error.name}: ${error.message}${place === undefined ? '' : ` (${place.trim()})`}`;
+}

@@ -1,0 +1,60 @@
+/**
+ * Where the shell's reports go: each one to the counters, the remembered records, the log and the listeners.
+ *
+ * Decides: who hears of what, and that nothing is built that nobody hears. Must never do: throw into the data path.
+ * Read first: `../io/reports.ts`, the port; `observation.ts`, which puts the parts together.
+ */
+import type { ClosedRecord, Refusal, Reports, Trouble } from '../io/reports.ts';
+import type { ProxyEvent } from '../proxy-api.ts';
+import type { ClosedRecords } from './closed-records.ts';
+import type { Counters } from './counters.ts';
+import type { EventBus } from './event-bus.ts';
+import type { EventLog } from './log-events.ts';
+
+export interface ReportsParts {
+  readonly bus: EventBus;
+  readonly records: ClosedRecords;
+  readonly counters: Counters;
+  readonly fold: { add(refusal: Refusal): void };
+  readonly log: EventLog;
+}
+
+export function createReports({ bus, records, counters, fold, log }: ReportsParts): Reports {
+  const isHeard = (name: ProxyEvent['event']): boolean => bus.hasListeners(name) || log.wants('debug');
+  const tell = (event: ProxyEvent): void => {
+    log.write(event);
+    bus.publish(event);
+  };
+  return {
+    opened(connection) {
+      counters.connectionOpened();
+      if (isHeard('connection.opened')) tell({ event: 'connection.opened', connection: connection.snapshot() });
+    },
+    moved(connectionId, from, to, event) {
+      if (isHeard('connection.moved')) tell({ event: 'connection.moved', connectionId, from, to, on: event });
+    },
+    idling(_connectionId, snapshot) {
+      if (isHeard('connection.idling')) tell({ event: 'connection.idling', connection: snapshot() });
+    },
+    closed(record: ClosedRecord) {
+      counters.connectionClosed(record.reason);
+      records.put(record);
+      tell(record);
+    },
+    refused(refusal) {
+      counters.connectionRefused(refusal.reason);
+      fold.add(refusal);
+    },
+    trouble(trouble) {
+      countTrouble(counters, trouble);
+      tell(trouble);
+    },
+  };
+}
+
+/** The other kinds are told and not counted. */
+export function countTrouble(counters: Counters, { event }: Trouble): void {
+  if (event === 'handler.failed') counters.handlerFailed();
+  else if (event === 'invariant.broken') counters.invariantBroken();
+  else if (event === 'release.overdue') counters.releaseOverdue();
+}

@@ -1,0 +1,91 @@
+/**
+ * How to say no: the bytes that tell a client, in its own protocol, why it is not served.
+ *
+ * Decides the wire form only; what is said for which reason is in `refusal-answers.ts`. Every answer is complete, small
+ * and final: HTTP says `Connection: close`, the others end by nature.
+ * Must never do: echo anything the client sent, or name an upstream. The connection id is what support will ask for.
+ * @see RFC 9110 §15, RFC 9209 (Proxy-Status), RFC 8446 §6 (alerts), PostgreSQL "ErrorResponse"
+ */
+import type { CloseReason } from '../machines/connection/close-reason.ts';
+import { answerFor, type RefusalAnswer } from './refusal-answers.ts';
+
+/**
+ * @param protocol a detector's name.
+ * @param connectionId printable ASCII; other characters are dropped.
+ * @returns what to write before FIN; null when the protocol has no way to say no.
+ */
+export function refusal(protocol: string, reason: CloseReason, connectionId: string): Uint8Array | null {
+  const write = writers.get(protocol);
+  return write === undefined ? null : write(answerFor(reason), connectionId.replaceAll(/[^\x21-\x7e]/g, ''));
+}
+
+/** True exactly when `refusal` has something to write to a client of this protocol. */
+export function canRefuse(protocol: string): boolean {
+  return writers.has(protocol);
+}
+
+type Writer = (answer: RefusalAnswer, connectionId: string) => Uint8Array;
+
+const writers: ReadonlyMap<string, Writer> = new Map([
+  ['http', writeHttp],
+  ['tls', writeTls],
+  ['redis', writeRedis],
+  ['postgres', writePostgres],
+]);
+
+const encoder = new TextEncoder();
+
+const reasonPhrases: Readonly<Record<RefusalAnswer['status'], string>> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  408: 'Request Timeout',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+};
+
+function writeHttp(answer: RefusalAnswer, connectionId: string): Uint8Array {
+  const body = `${answer.says} (connection ${connectionId})\n`;
+  return encoder.encode(
+    [
+      `HTTP/1.1 ${answer.status} ${reasonPhrases[answer.status]}`,
+      'Content-Type: text/plain; charset=utf-8',
+      `Content-Length: ${body.length}`,
+      'Cache-Control: no-store',
+      'Connection: close',
+      `Proxy-Status: sallyport; error=${answer.proxyError}`,
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
+/** A fatal alert in a record of the version every client reads before one was agreed on. */
+function writeTls(answer: RefusalAnswer): Uint8Array {
+  return Uint8Array.of(0x15, 0x03, 0x03, 0x00, 0x02, 0x02, alerts[answer.alert]);
+}
+
+const alerts: Readonly<Record<RefusalAnswer['alert'], number>> = {
+  access_denied: 49,
+  decode_error: 50,
+  internal_error: 80,
+  unrecognized_name: 112,
+};
+
+function writeRedis(answer: RefusalAnswer, connectionId: string): Uint8Array {
+  return encoder.encode(`-ERR ${answer.says} (connection ${connectionId})\r\n`);
+}
+
+/** Severity twice (translated, and not), SQLSTATE, message; each field a letter and text with NUL, and a NUL at the end. */
+function writePostgres(answer: RefusalAnswer, connectionId: string): Uint8Array {
+  const message = `${answer.says} (connection ${connectionId})`;
+  const fields = encoder.encode(`SFATAL\0VFATAL\0C${answer.sqlState}\0M${message}\0\0`);
+  const packet = new Uint8Array(5 + fields.length);
+  packet[0] = 0x45;
+  new DataView(packet.buffer).setUint32(1, 4 + fields.length);
+  packet.set(fields, 5);
+  return packet;
+}

@@ -1,0 +1,137 @@
+/**
+ * The shape of a proxy as its users see it. Types only; `proxy.ts` is the composition that fulfils it.
+ *
+ * Names and shapes here are a contract: additions are fine, changes are breaking.
+ */
+import type { Observable } from 'rxjs';
+import type { SnapshotFrom } from 'xstate';
+import type { Clock } from './io/clock.ts';
+import type { Dialer } from './io/dialer.ts';
+import type { Address } from './io/leg.ts';
+import type { ClosedRecord, ConnectionSnapshot, Refusal, TimelineEntry, Trouble } from './io/reports.ts';
+import type { Resolver } from './io/resolver.ts';
+import type { PersistedConnection } from './machines/connection/connection-chart.ts';
+import type { CloseReason } from './machines/connection/close-reason.ts';
+import type { ConnectionFact } from './machines/connection/events.ts';
+import type { connectionMachine } from './machines/connection/machine.ts';
+import type { RoutePlan } from './routing/plan.ts';
+import type { MatchExplanation, MatchQuery } from './routing/route-table.ts';
+
+/** Everything outside the proxy that it needs; hand in your own to make it deterministic. */
+export interface ProxyDependencies {
+  readonly clock?: Clock;
+  readonly dialer?: Dialer;
+  readonly resolver?: Resolver;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+  readonly logger?: Logger;
+}
+
+/** Where log lines go. `fields` always carries `event`. A logger that throws is counted and contained. */
+export interface Logger {
+  log(level: 'debug' | 'info' | 'warn' | 'error', fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export type ProxyEvent =
+  | { readonly event: 'proxy.ready'; readonly addresses: readonly Address[] }
+  | { readonly event: 'proxy.draining'; readonly connections: number; readonly timeoutMs: number }
+  | { readonly event: 'proxy.stopped' }
+  | { readonly event: 'connection.opened'; readonly connection: ConnectionSnapshot }
+  | { readonly event: 'connection.moved'; readonly connectionId: string; readonly from: string; readonly to: string; readonly on: string }
+  /** The idle deadline is near: a quarter of it, at most a minute, is left. */
+  | { readonly event: 'connection.idling'; readonly connection: ConnectionSnapshot }
+  | ClosedRecord
+  /** Folded under flood: `count` refusals of this kind since the last such event. */
+  | ({ readonly event: 'connection.refused'; readonly count: number } & Refusal)
+  | Trouble;
+
+export type ProxyEventName = ProxyEvent['event'];
+export type ProxyEventOf<Name extends ProxyEventName> = Extract<ProxyEvent, { readonly event: Name }>;
+
+/** Stream of events for one consumer: bounded, the oldest are dropped first, `dropped` counts them. */
+export interface EventIterator extends AsyncIterableIterator<ProxyEvent> {
+  readonly dropped: number;
+}
+
+export interface ConnectionFilter {
+  /** One of the six states. */
+  readonly state?: string;
+  readonly route?: string;
+  /** Milliseconds, or text such as `20s`: at least this long in the present state. */
+  readonly olderThan?: number | string;
+}
+
+/** What `explain` answers, for a live connection and for the last closed ones. */
+export interface Explanation {
+  readonly connectionId: string;
+  readonly isLive: boolean;
+  /** One sentence. */
+  readonly sentence: string;
+  readonly timeline: readonly TimelineEntry[];
+  readonly record: ClosedRecord | null;
+  readonly connection: ConnectionSnapshot | null;
+}
+
+/** The shape of an XState ActorRef, whichever interpreter runs the connection. */
+export interface ConnectionActor {
+  readonly id: string;
+  readonly interpreter: 'compiled' | 'xstate';
+  /** Only what an operator may say; everything else is a fact that the shell alone knows. */
+  send(fact: Extract<ConnectionFact, { type: 'kill.requested' | 'drain.requested' }>): void;
+  subscribe(next: (snapshot: SnapshotFrom<typeof connectionMachine>) => void): { unsubscribe(): void };
+  getSnapshot(): SnapshotFrom<typeof connectionMachine>;
+  getPersistedSnapshot(): PersistedConnection;
+}
+
+/** Counters since the start. `accepted = closed + live`, and the sum of `closedByReason` is `closed`. */
+export interface ProxyCounters {
+  readonly accepted: number;
+  readonly live: number;
+  readonly closed: number;
+  readonly refused: number;
+  readonly closedByReason: Readonly<Partial<Record<CloseReason, number>>>;
+  readonly refusedByReason: Readonly<Partial<Record<CloseReason, number>>>;
+  /** Broken invariants; must stay 0. */
+  readonly invariantViolations: number;
+  readonly handlerFailures: number;
+  /** Transports whose close the operating system never reported within the release deadline. */
+  readonly releasesOverdue: number;
+}
+
+/** Everything that is open or armed now; all 0 after `stop()`. */
+export interface Census {
+  readonly connections: number;
+  readonly slots: number;
+  /** Sockets and other transports in the ledger. */
+  readonly transports: number;
+  readonly timers: number;
+  readonly listeners: number;
+}
+
+export interface Proxy extends AsyncDisposable {
+  /** @throws ProxyError SALLYPORT_LISTEN_FAILED (nothing is left half-started), SALLYPORT_START_TIMEOUT, SALLYPORT_LIFECYCLE */
+  start(): Promise<void>;
+  /** The bound addresses, in the order of the listeners. Empty before `start()`. */
+  addresses(): readonly Address[];
+  connections(filter?: ConnectionFilter): readonly ConnectionSnapshot[];
+  /** Emits the live connections whenever one opens, moves or closes. */
+  readonly connections$: Observable<readonly ConnectionSnapshot[]>;
+  readonly events$: Observable<ProxyEvent>;
+  /** @returns a function that takes the listener off again. A listener that throws is counted and contained. */
+  on<Name extends ProxyEventName>(name: Name, listener: (event: ProxyEventOf<Name>) => void): () => void;
+  events(options?: { readonly signal?: AbortSignal; readonly bufferMax?: number }): EventIterator;
+  /** Null when no live connection has this id. */
+  actor(connectionId: string): ConnectionActor | null;
+  /** Null when the id is neither live nor among the last closed ones. */
+  explain(connectionId: string): Explanation | null;
+  readonly routes: { list(): readonly RoutePlan[]; hostnames(): readonly string[] };
+  match(query: MatchQuery): MatchExplanation;
+  /** @returns false when no live connection has this id. */
+  kill(connectionId: string): boolean;
+  counters(): ProxyCounters;
+  census(): Census;
+  /** Stops admitting, lets the live finish, kills what is left after the timeout. Resolves with every chart at CLOSED. */
+  drain(options?: { readonly timeout?: number | string }): Promise<void>;
+  /** Drain with timeout 0 unless given; resolves when the operating system has closed everything. Idempotent. */
+  stop(options?: { readonly timeout?: number | string }): Promise<void>;
+}

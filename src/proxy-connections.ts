@@ -1,0 +1,76 @@
+/**
+ * What a proxy's users see and do of its connections: list, explain, kill, and the actor behind each.
+ *
+ * Decides nothing; it reads the registry and speaks to charts through `Connection.tell`.
+ */
+import { Observable } from 'rxjs';
+import { durationMs } from './duration-argument.ts';
+import type { Connection } from './io/connection.ts';
+import type { ConnectionSnapshot } from './io/reports.ts';
+import { connectionMachine } from './machines/connection/machine.ts';
+import { explainLive } from './observe/explain.ts';
+import type { ConnectionActor, ConnectionFilter, Proxy } from './proxy-api.ts';
+import type { ProxyRuntime } from './proxy-runtime.ts';
+
+type ConnectionFace = Pick<Proxy, 'connections' | 'connections$' | 'actor' | 'explain' | 'kill'>;
+
+export function proxyConnections(runtime: ProxyRuntime): ConnectionFace {
+  const { live } = runtime.registry;
+  const list = (filter: ConnectionFilter = {}) => selected([...live.values()].map((one) => one.snapshot()), filter);
+  return {
+    connections: list,
+    connections$: new Observable((observer) => {
+      observer.next(list());
+      const subscription = runtime.observation.bus.events$.subscribe({
+        next: ({ event }) => {
+          if (event === 'connection.opened' || event === 'connection.moved' || event === 'connection.closed') observer.next(list());
+        },
+        complete: () => observer.complete(),
+      });
+      return () => subscription.unsubscribe();
+    }),
+    actor: (connectionId) => {
+      const connection = live.get(connectionId);
+      return connection === undefined ? null : actorOf(connection, runtime);
+    },
+    explain: (connectionId) => {
+      const connection = live.get(connectionId);
+      if (connection !== undefined) return explainLive(connection.snapshot());
+      return runtime.observation.explainClosed(connectionId);
+    },
+    kill: (connectionId) => {
+      const connection = live.get(connectionId);
+      connection?.tell({ type: 'kill.requested', reason: 'operator.killed' });
+      return connection !== undefined;
+    },
+  };
+}
+
+/** @throws ProxyError SALLYPORT_CONFIG_INVALID when `olderThan` is no duration. */
+function selected(snapshots: readonly ConnectionSnapshot[], filter: ConnectionFilter): readonly ConnectionSnapshot[] {
+  const olderThanMs = filter.olderThan === undefined ? 0 : durationMs(filter.olderThan);
+  return snapshots.filter(
+    (one) =>
+      (filter.state === undefined || one.state === filter.state) &&
+      (filter.route === undefined || one.route === filter.route) &&
+      one.stateMs >= olderThanMs,
+  );
+}
+
+function actorOf(connection: Connection, runtime: ProxyRuntime): ConnectionActor {
+  const getSnapshot = () => {
+    const { snapshot } = connection.chart.persist();
+    return connectionMachine.resolveState({ value: snapshot.value, context: snapshot.context, status: snapshot.status });
+  };
+  return {
+    id: connection.connectionId,
+    interpreter: connection.listener.interpreter,
+    send: (fact) => connection.tell(fact),
+    getSnapshot,
+    getPersistedSnapshot: () => connection.chart.persist(),
+    subscribe: (next) =>
+      runtime.observation.bus.events$.subscribe((event) => {
+        if (event.event === 'connection.moved' && event.connectionId === connection.connectionId) next(getSnapshot());
+      }),
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * Everything a proxy is made of, made once: clock, ledger, dialer, observation, registry, listeners and the proxy's life.
+ *
+ * Decides nothing but the cap that the file-descriptor limit allows: two per connection, with a reserve.
+ * Read first: `proxy.ts`.
+ */
+import { Acceptor, type ConnectionRegistry } from './io/acceptor.ts';
+import { wheelClock, type Clock } from './io/clock.ts';
+import type { Connection } from './io/connection.ts';
+import type { ConnectionPorts } from './io/connection-ports.ts';
+import { createDialer } from './io/dialer.ts';
+import { openFileCount, openFileLimit } from './io/fd-limit.ts';
+import { createLedger, releaseMs, type Ledger } from './io/ledger.ts';
+import { createListener } from './io/listener.ts';
+import { systemResolver } from './io/resolver.ts';
+import { Sniffer } from './io/sniffer.ts';
+import { createObservation, type Observation } from './observe/observation.ts';
+import { silentLogger } from './observe/silent-logger.ts';
+import type { Census, ProxyDependencies } from './proxy-api.ts';
+import { ProxyLife, type Post } from './proxy-life.ts';
+import { SlotCounter } from './routing/admission.ts';
+import type { ListenerPlan, ProxyPlan } from './routing/plan.ts';
+import { compileListener, type RouteTable } from './routing/route-table.ts';
+
+/** File descriptors kept for everything that is no connection: listeners, DNS, logs, the embedder's own. */
+const reservedFiles = 64;
+
+export interface ProxyRuntime {
+  readonly plan: ProxyPlan;
+  readonly observation: Observation;
+  readonly registry: ConnectionRegistry;
+  readonly life: ProxyLife;
+  /** By port, as configured. */
+  readonly tables: ReadonlyMap<number, RouteTable>;
+  census(): Census;
+}
+
+export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies): ProxyRuntime {
+  const clock = dependencies.clock ?? wheelClock();
+  const logger = dependencies.logger ?? silentLogger;
+  const observation = createObservation({ clock, logger, logLevel: plan.logLevel });
+  const random = dependencies.random ?? Math.random;
+  const ledger = createLedger(clock, observation.reports);
+  const dial =
+    dependencies.dialer ??
+    createDialer({ clock, ledger, resolver: dependencies.resolver ?? systemResolver, report: observation.reports.trouble });
+  const ports: ConnectionPorts = { clock, dial, reports: observation.reports };
+  const registry = new Registry(random);
+  const tables = new Map(plan.listeners.map((listener) => [listener.port, compileListener(listener, plan.detectors)]));
+  const life: ProxyLife = new ProxyLife({
+    clock,
+    ledger,
+    registry,
+    timeouts: plan.timeouts,
+    releaseMs,
+    prepare: async () => {
+      registry.slots = new SlotCounter(await capOf(plan, logger));
+      return plan.listeners.map((listener) => postOf(listener, { plan, tables, registry, ports, clock, ledger, observation }));
+    },
+    publish: (event) => observation.announce(event),
+    finished: () => observation.close(),
+  });
+  registry.onEmpty = () => life.connectionsClosed();
+  return { plan, observation, registry, life, tables, census: () => census(registry, ledger, clock, life) };
+}
+
+/** The live connections, and ids that no other run of the proxy has given. */
+class Registry implements ConnectionRegistry {
+  readonly live = new Map<string, Connection>();
+  slots = new SlotCounter(0);
+  onEmpty = (): void => undefined;
+  readonly #prefix: string;
+  #count = 0;
+
+  constructor(random: () => number) {
+    this.#prefix = Math.floor(random() * 36 ** 4)
+      .toString(36)
+      .padStart(4, '0');
+  }
+
+  nextId(): string {
+    this.#count += 1;
+    return `${this.#prefix}-${this.#count}`;
+  }
+
+  struckOff(): void {
+    if (this.live.size === 0) this.onEmpty();
+  }
+}
+
+interface PostParts {
+  readonly plan: ProxyPlan;
+  readonly tables: ReadonlyMap<number, RouteTable>;
+  readonly registry: ConnectionRegistry;
+  readonly ports: ConnectionPorts;
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly observation: Observation;
+}
+
+function postOf(listener: ListenerPlan, parts: PostParts): Post {
+  const { plan, clock, ledger, registry, ports, observation } = parts;
+  const table = parts.tables.get(listener.port) ?? compileListener(listener, plan.detectors);
+  const known = plan.detectors.map(({ detector }) => detector);
+  return {
+    listener: createListener({ host: listener.host, port: listener.port, clock, ledger, report: observation.reports.trouble }),
+    acceptor: new Acceptor(listener, new Sniffer(table, known), registry, ports),
+  };
+}
+
+/** The configured cap, or what the file-descriptor limit allows where that is less; said in the log either way. */
+async function capOf(plan: ProxyPlan, logger: NonNullable<ProxyDependencies['logger']>): Promise<number> {
+  const limit = await openFileLimit();
+  const open = (await openFileCount()) ?? 0;
+  const allowed = limit === null ? Infinity : Math.max(0, Math.floor((limit - open - reservedFiles) / 2));
+  const cap = Math.min(plan.maxConnections, allowed);
+  const fields = { event: 'limits.derived', maxConnections: cap, configured: plan.maxConnections, openFiles: limit };
+  if (cap < plan.maxConnections) logger.log('warn', fields, `the file-descriptor limit lowers maxConnections to ${cap}`);
+  else logger.log('debug', fields, `maxConnections is ${cap}`);
+  return cap;
+}
+
+function census(registry: ConnectionRegistry, ledger: Ledger, clock: Clock, life: ProxyLife): Census {
+  return {
+    connections: registry.live.size,
+    slots: registry.slots.held,
+    transports: ledger.size,
+    timers: clock.armedCount,
+    listeners: life.listenerCount,
+  };
+}

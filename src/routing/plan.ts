@@ -1,0 +1,98 @@
+/**
+ * What a configuration resolves to: validated, defaulted, with the place every value came from.
+ *
+ * Decides nothing; it is the shape that `config/` writes and `routing/` and `io/` read. Immutable once made.
+ * Read first: docs/ARCHITECTURE.md.
+ */
+import type { TimeoutsPlan } from '../machines/connection/delays.ts';
+import type { Detector } from '../protocols/detector.ts';
+
+export type Interpreter = 'compiled' | 'xstate';
+
+/** Where a forward action may go. `port: 'preserve'` belongs to a later part and never appears here. */
+export interface Target {
+  /** A host name, an IPv4 or an IPv6 address without brackets. */
+  readonly host: string;
+  /** 1 to 65535. */
+  readonly port: number;
+}
+
+/** How a blocked client is let go: RST, FIN, or the refusal of its own protocol and then FIN. */
+export type BlockManner = 'reset' | 'fin' | 'reply';
+
+export type RouteAction =
+  | { readonly type: 'forward'; /** At least one; taken in turn (round-robin). */ readonly targets: readonly Target[] }
+  | { readonly type: 'block'; readonly how: BlockManner };
+
+/** Inclusive range of ports; a single port has from = to. */
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Match criteria; null means "not asked for". All that are asked for must hold; within a list any may. */
+export interface RouteMatch {
+  readonly ports: readonly PortRange[];
+  /** Lower case, no trailing dot: exact (`a.example`), wildcard (`*.example`), TLD pattern (`example.*`), or any glob of labels. */
+  readonly domains: readonly string[] | null;
+  /** A detector's name; `tcp` and null ask for nothing. */
+  readonly protocol: string | null;
+  readonly alpn: readonly string[] | null;
+  /** CIDR, address, or glob (`10.0.*`), as written. */
+  readonly clientIp: readonly string[] | null;
+}
+
+export interface RoutePlan {
+  readonly name: string;
+  /** Position in the configuration, 0 first. */
+  readonly index: number;
+  /** `routes[0]`, with the file's position where there is one: `sallyport.yaml:3:5 routes[0]`. */
+  readonly configPath: string;
+  readonly description: string | null;
+  readonly tags: readonly string[];
+  /** False: what it matches is refused (`refused.protocol`). */
+  readonly enabled: boolean;
+  readonly priority: number;
+  readonly match: RouteMatch;
+  readonly action: RouteAction;
+  readonly timeouts: TimeoutsPlan;
+  readonly interpreter: Interpreter;
+  /** True exactly when a client that half-closed without sending anything is still connected to the upstream. */
+  readonly keepHalfOpen: boolean;
+}
+
+export interface ListenerPlan {
+  /** 0 to 65535; 0 lets the system choose. */
+  readonly port: number;
+  /** The address to bind; `::` is dual stack. */
+  readonly host: string;
+  /** Connections at once on this listener; null = only the global cap. 0 refuses all. */
+  readonly maxConnections: number | null;
+  readonly configPath: string;
+  /** Candidates in the order they are tried: priority, then specificity, then position. */
+  readonly routes: readonly RoutePlan[];
+  /** Deadlines in force before a route is known. */
+  readonly timeouts: TimeoutsPlan;
+}
+
+export interface ProxyPlan {
+  readonly listeners: readonly ListenerPlan[];
+  readonly routes: readonly RoutePlan[];
+  /** The whole proxy's cap as configured; the file-descriptor limit may lower it at start. 0 refuses all. */
+  readonly maxConnections: number;
+  readonly timeouts: TimeoutsPlan;
+  readonly interpreter: Interpreter;
+  readonly logLevel: LogLevel;
+  /** Detectors in the order they are asked: built in ones, then custom ones. */
+  readonly detectors: readonly DetectorPlan[];
+  /** What loads but does nothing yet, and what deserves a second look; one sentence each, with its place. */
+  readonly warnings: readonly string[];
+}
+
+export interface DetectorPlan {
+  readonly detector: Detector;
+  /** False: a client that speaks it on a sniffed port is refused (`refused.protocol`). */
+  readonly enabled: boolean;
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';

@@ -1,0 +1,71 @@
+/**
+ * The order in which routes are tried: priority first, then how specific they are, then their place in the configuration.
+ *
+ * Decides specificity, most important first:
+ *   1. host: exact, longer wildcard, shorter wildcard, TLD pattern, other glob, none (`match-host.ts`)
+ *   2. protocol: named, none (`tcp` is none)
+ *   3. ALPN: named, none
+ *   4. client address: the widest pattern of the list counts; narrower first, none last
+ *   5. ports: fewer first, so a single port before a range before several ranges
+ * A route with several host patterns is tried once for each of them, at the place that pattern gives it; listed once, it
+ * stands where its most specific pattern puts it.
+ * Must never do: look at anything but match criteria; what a route does, and whether it is switched on, is no matter here.
+ */
+import { addressSpecificity } from './access.ts';
+import { compileHostPattern, type HostPattern } from './match-host.ts';
+import type { RoutePlan } from './plan.ts';
+
+/** Sorts; the argument is left alone. */
+export function orderRoutes(routes: readonly RoutePlan[]): RoutePlan[] {
+  const placed = new Set<RoutePlan>();
+  for (const { route } of orderCandidates(routes)) placed.add(route);
+  return [...placed];
+}
+
+/** One way a route can be reached: through one of its host patterns, or without a host. */
+export interface Candidate {
+  readonly route: RoutePlan;
+  /** Null where the route asks for no host. */
+  readonly host: HostPattern | null;
+}
+
+/** Every way to every route, best first. */
+export function orderCandidates(routes: readonly RoutePlan[]): readonly Candidate[] {
+  return routes
+    .flatMap(candidatesOf)
+    .map((candidate) => ({ candidate, key: orderOf(candidate) }))
+    .toSorted((one, other) => compareKeys(one.key, other.key))
+    .map(({ candidate }) => candidate);
+}
+
+function candidatesOf(route: RoutePlan): readonly Candidate[] {
+  if (route.match.domains === null) return [{ route, host: null }];
+  return route.match.domains.map((domain) => ({ route, host: compileHostPattern(domain) }));
+}
+
+/** Numbers to compare from the left; the higher one comes first. */
+function orderOf({ route, host }: Candidate): readonly number[] {
+  const { match } = route;
+  return [
+    route.priority,
+    host?.specificity ?? 0,
+    namesProtocol(match.protocol) ? 1 : 0,
+    match.alpn === null ? 0 : 1,
+    match.clientIp === null ? -1 : Math.min(...match.clientIp.map(addressSpecificity)),
+    -match.ports.reduce((total, { from, to }) => total + to - from + 1, 0),
+    -route.index,
+  ];
+}
+
+function compareKeys(one: readonly number[], other: readonly number[]): number {
+  for (const [position, value] of one.entries()) {
+    const difference = (other[position] ?? 0) - value;
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** True exactly when the name is a protocol that has to be recognised: `tcp` and null ask for nothing. */
+export function namesProtocol(protocol: string | null): protocol is string {
+  return protocol !== null && protocol !== 'tcp';
+}

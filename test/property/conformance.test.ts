@@ -1,0 +1,262 @@
+/**
+ * Ring 2: is the compiled chart XState's chart? Both interpreters are told the same histories on clocks of their own and
+ * compared after every step: leaf, context, commands in order, moves, armed deadlines with what remains, persisted form.
+ *
+ * `FUZZ_SEED=… FUZZ_RUNS=…` replays or multiplies. Read first: test/support/chart-pair.ts.
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { ConnectionCommand } from '../../src/machines/connection/commands.ts';
+import { connectionTable, createConnectionChart, type InterpreterName } from '../../src/machines/connection/connection-chart.ts';
+import { defaultTimeouts, livenessMs } from '../../src/machines/connection/delays.ts';
+import type { ConnectionFact } from '../../src/machines/connection/events.ts';
+import { connectionLeaves } from '../../src/machines/connection/verdicts.ts';
+import { configurationOf, configurations, decisiveConfigurations, type Configuration } from '../support/chart-configurations.ts';
+import { everyFact } from '../support/chart-facts.ts';
+import { begin, make, play, type Maker, type Move, type Run } from '../support/chart-pair.ts';
+import { subjectOf } from '../support/chart-step.ts';
+import { inputsTo, walk, type Visit } from '../support/chart-walk.ts';
+import { runs, seed } from '../support/fuzz.ts';
+
+type ConnectionMove = Move<ConnectionFact>;
+type ConnectionRun = Run<ConnectionFact, ConnectionCommand>;
+
+const subject = subjectOf(connectionTable);
+
+function maker(interpreter: InterpreterName, { listenerTimeouts }: Configuration): Maker<ConnectionFact, ConnectionCommand> {
+  return (clock, host) => createConnectionChart(interpreter, { timeouts: listenerTimeouts }, clock, host);
+}
+
+function beginBoth(configuration: Configuration, script: readonly (readonly ConnectionFact[])[] = []): readonly [ConnectionRun, ConnectionRun] {
+  return [begin(maker('compiled', configuration), script), begin(maker('xstate', configuration), script)];
+}
+
+/** The way to a visit, as moves: deadlines by the serial number they have in a run that goes that way. */
+function movesTo(configuration: Configuration, visit: Visit): readonly ConnectionMove[] {
+  const run = begin(maker('compiled', configuration), []);
+  const moves: ConnectionMove[] = [];
+  for (const input of inputsTo(visit)) {
+    if (input.kind === 'death') continue;
+    const slot = subjectSlot(run, input.kind === 'deadline' ? input.id : '');
+    const timer = run.clock.armed().find((one) => one.slot === slot);
+    const toldBefore: readonly ConnectionFact[] = input.kind === 'deadline' && input.hasActivity ? [{ type: 'bytes.flowed', quietMs: 40 }] : [];
+    const move: ConnectionMove = input.kind === 'fact' ? { kind: 'fact', fact: input.fact } : { kind: 'timer', serial: timer?.serial ?? -1, toldBefore };
+    make(run, move);
+    moves.push(move);
+  }
+  expect([run.chart.leaf, run.chart.context]).toEqual([visit.place.leaf, visit.place.context]);
+  return moves;
+}
+
+function subjectSlot({ chart }: ConnectionRun, id: string): number {
+  const leaf = connectionTable.leaves[connectionTable.leafByName.get(chart.leaf) ?? -1];
+  return leaf?.timers.find((one) => one.id === id)?.slot ?? -1;
+}
+
+/** One visit for every chart state, told apart by everything but the length of its deadlines. */
+function chartStates(configuration: Configuration): readonly Visit[] {
+  const { visits } = walk(subject, configuration, { isTruthful: false, isHasty: false });
+  const states = new Map(visits.map((visit) => [JSON.stringify([visit.place.persisted.snapshot, visit.place.deadlines]), visit]));
+  return [...states.values()];
+}
+
+const onEverything = configurationOf({
+  ...{ attemptsMax: 2, isServerFirst: true, isIdleInfinite: false, hasHalfClosedMax: true, hasLifetime: true, hasSilentDeaths: false },
+});
+
+describe('exhaustive', () => {
+  test.each(decisiveConfigurations.map((configuration) => [configuration.name, configuration] as const))(
+    'I13: from every state, every fact and every deadline does the same in both (%s)',
+    (_name, configuration) => {
+      const states = chartStates(configuration);
+      expect(new Set(states.map(({ place }) => place.leaf)).size).toBeGreaterThanOrEqual(12);
+      let compared = 0;
+      for (const visit of states) {
+        const prefix = movesTo(configuration, visit);
+        for (const move of everyMove(configuration, visit)) {
+          expect(play(...beginBoth(configuration), [...prefix, move])).toBe(null);
+          compared += 1;
+        }
+      }
+      console.info(`[chart] conformance: ${compared} steps from ${states.length} states (${configuration.name})`);
+    },
+  );
+
+  function everyMove(configuration: Configuration, { place }: Visit): readonly ConnectionMove[] {
+    const told: readonly (readonly ConnectionFact[])[] = [[], [{ type: 'bytes.flowed', quietMs: 40 }], [{ type: 'upstream.failed', reason: 'upstream.reset' }]];
+    return [
+      ...everyFact(configuration).map((fact) => ({ kind: 'fact', fact }) as const),
+      ...place.deadlines.flatMap((_, nth) => told.map((toldBefore) => ({ kind: 'deadline', nth, toldBefore }) as const)),
+    ];
+  }
+});
+
+/** Configurations are walked once each, when a history first asks for them. */
+const walked = new Map<string, readonly (readonly ConnectionMove[])[]>();
+
+function prefixesOf(configuration: Configuration): readonly (readonly ConnectionMove[])[] {
+  const known = walked.get(configuration.name);
+  if (known !== undefined) return known;
+  const { visits } = walk(subject, configuration, { isTruthful: true, isHasty: false });
+  const open = visits.filter(({ place }) => place.leaf !== 'CLOSED');
+  const prefixes = open.map((visit) => movesTo(configuration, visit));
+  walked.set(configuration.name, prefixes);
+  return prefixes;
+}
+
+/** A swarm: a real way into the depth, then moves that know only some kinds of facts, so that rare orders come about. */
+function history(configuration: Configuration, isAnswering: boolean) {
+  const facts = everyFact(configuration);
+  const kinds = [...new Set(facts.map(({ type }) => type))];
+  const anyFact = fc.constantFrom(...facts);
+  const told = fc.array(anyFact, { maxLength: 2 });
+  const script = isAnswering ? fc.array(fc.oneof(fc.constant([]), fc.array(anyFact, { minLength: 1, maxLength: 2 })), { maxLength: 16, size: 'max' }) : fc.constant([]);
+  return fc
+    .record({ prefix: fc.constantFrom(...prefixesOf(configuration)), kinds: fc.subarray(kinds, { minLength: 1 }), script })
+    .chain(({ prefix, kinds: allowed, script: answers }) => {
+      const move: fc.Arbitrary<ConnectionMove> = fc.oneof(
+        { weight: 4, arbitrary: fc.constantFrom(...facts.filter(({ type }) => allowed.includes(type))).map((fact) => ({ kind: 'fact', fact }) as const) },
+        { weight: 1, arbitrary: fc.record({ kind: fc.constant('deadline' as const), nth: fc.nat(3), toldBefore: told }) },
+        { weight: 1, arbitrary: fc.record({ kind: fc.constant('time' as const), byMs: fc.nat(400), toldBefore: told }) },
+      );
+      return fc.record({
+        // A script answers commands from the start, so the way into the depth would be another one.
+        prefix: fc.constant(isAnswering ? [] : prefix),
+        moves: fc.array(move, { maxLength: 14, size: 'max' }),
+        script: fc.constant(answers),
+      });
+    });
+}
+
+describe('random', () => {
+  const swarm = [...decisiveConfigurations, ...configurations.filter((_, index) => index % 5 === 0)];
+  const each = Math.ceil(5_000 / (swarm.length * 2));
+
+  test.each([
+    ['a shell that answers later', false],
+    ['a shell that answers inside the command', true],
+  ])('I13: random histories do the same in both, with %s', { timeout: 120_000 }, (_name, isAnswering) => {
+    const visits = new Map<string, number>();
+    const visited = (leaf: string) => visits.set(leaf, (visits.get(leaf) ?? 0) + 1);
+    for (const configuration of swarm) {
+      fc.assert(
+        fc.property(history(configuration, isAnswering), ({ prefix, moves, script }) => {
+          expect(play(...beginBoth(configuration, script), [...prefix, ...moves], visited)).toBe(null);
+        }),
+        { seed: seed(), numRuns: runs(each) },
+      );
+    }
+    const least = connectionLeaves.map((leaf) => [leaf, visits.get(leaf) ?? 0] as const).sort(([, one], [, other]) => one - other)[0];
+    console.info(`[chart] conformance: ${each * swarm.length} random histories, seed ${seed()}; least visited: ${String(least)}`);
+    expect(least?.[1], `too few histories reach ${String(least?.[0])}`).toBeGreaterThanOrEqual(isAnswering ? 5 : 50);
+  });
+});
+
+describe.each(['compiled', 'xstate'] as const)('times, by the %s interpreter', (interpreter) => {
+  const retryable: ConnectionFact = { type: 'dial.failed', reason: 'upstream.refused', retryable: true };
+
+  function established(timeouts: typeof defaultTimeouts, attemptsMax = 9): ConnectionRun {
+    const run = dialling(timeouts, attemptsMax);
+    run.chart.send({ type: 'dial.succeeded', ageMs: 0 });
+    return run;
+  }
+
+  function dialling(timeouts: typeof defaultTimeouts, attemptsMax: number): ConnectionRun {
+    const run: ConnectionRun = begin(maker(interpreter, { ...onEverything, listenerTimeouts: timeouts }), []);
+    run.chart.send({ type: 'admission.granted' });
+    run.chart.send({ type: 'sniff.routed', timeouts, attemptsMax, keepHalfOpen: false, answerable: false });
+    return run;
+  }
+
+  /** When the chart ended, if nothing but time passes. */
+  function endsAtMs({ chart, clock }: ConnectionRun): number {
+    for (let next = clock.next(); next !== undefined && !chart.isDone; next = clock.next()) clock.fire(next);
+    return clock.nowMs();
+  }
+
+  function reasonOf({ chart }: ConnectionRun): unknown {
+    return chart.persist().snapshot.context;
+  }
+
+  test('T05: attempts, back-offs and waits together end at the dial budget', () => {
+    const run = dialling(defaultTimeouts, 9);
+    expect(endsAtMs(run)).toBe(15_000);
+    expect(reasonOf(run)).toMatchObject({ reason: 'timeout.dialBudget', attempt: 3 });
+  });
+
+  test('T03, T06: an attempt that hears nothing ends at the dial deadline', () => {
+    const run = dialling(defaultTimeouts, 1);
+    expect(endsAtMs(run)).toBe(5_000);
+    expect(reasonOf(run)).toMatchObject({ reason: 'timeout.dial', attempt: 1 });
+  });
+
+  test('T05: back-offs double from 100 ms to at most 2 s', () => {
+    const run = dialling({ ...defaultTimeouts, dialBudget: 60_000 }, 9);
+    const waits: number[] = [];
+    while (!run.chart.isDone) {
+      run.chart.send(retryable);
+      const startMs = run.clock.nowMs();
+      if (run.chart.leaf !== 'DIALING.BACKING_OFF') break;
+      const next = run.clock.next();
+      if (next !== undefined) run.clock.fire(next);
+      waits.push(run.clock.nowMs() - startMs);
+    }
+    expect(waits).toEqual([100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000]);
+  });
+
+  test('T01: the sniff deadline is 10 s, whatever the client trickles', () => {
+    const run: ConnectionRun = begin(maker(interpreter, { ...onEverything, listenerTimeouts: defaultTimeouts }), []);
+    run.chart.send({ type: 'admission.granted' });
+    for (let count = 0; count < 9; count += 1) {
+      run.clock.advance(1_000);
+      run.chart.send({ type: 'preface.received', answerable: false });
+    }
+    expect(endsAtMs(run)).toBe(10_000);
+    expect(reasonOf(run)).toMatchObject({ reason: 'timeout.sniff' });
+  });
+
+  test('T08, L39: an idle tunnel is announced a minute before the idle deadline, and a byte at 200 s moves it by 200 s', () => {
+    const run = established(defaultTimeouts);
+    const bytes: ConnectionFact = { type: 'bytes.flowed', quietMs: 40_000 };
+    run.host.toldBefore = [bytes];
+    const first = run.clock.next();
+    expect(first?.dueMs).toBe(240_000);
+    if (first !== undefined) run.clock.fire(first);
+    expect(run.chart.leaf).toBe('ESTABLISHED.TUNNEL.ACTIVE');
+    run.clock.advance(200_000);
+    expect([run.clock.nowMs(), run.chart.leaf]).toEqual([440_000, 'ESTABLISHED.TUNNEL.IDLING']);
+    expect(run.log.filter((line) => line.startsWith('perform {"type":"warnIdling"}'))).toHaveLength(1);
+    expect(endsAtMs(run)).toBe(500_000);
+    expect(reasonOf(run)).toMatchObject({ reason: 'timeout.idle' });
+  });
+
+  test('T11: lifetime counts from accept, through ESTABLISHED and HALF_CLOSED', () => {
+    const run = dialling({ ...defaultTimeouts, lifetime: 60_000 }, 1);
+    run.clock.advance(3_000);
+    run.chart.send({ type: 'dial.succeeded', ageMs: 3_000 });
+    run.clock.advance(27_000);
+    run.chart.send({ type: 'downstream.ended', heldBytes: 0, ageMs: 30_000 });
+    expect(endsAtMs(run)).toBe(60_000);
+    expect(reasonOf(run)).toMatchObject({ reason: 'timeout.lifetime' });
+  });
+
+  test('T12: halfClosedMax bounds a half-closed connection in which bytes flow on and on', () => {
+    const run = established({ ...defaultTimeouts, halfClosed: 10_000, halfClosedMax: 35_000 });
+    run.chart.send({ type: 'upstream.ended', ageMs: 0 });
+    for (let count = 0; count < 9 && !run.chart.isDone; count += 1) {
+      run.host.toldBefore = [{ type: 'bytes.flowed', quietMs: 0 }];
+      const next = run.clock.next();
+      if (next !== undefined) run.clock.fire(next);
+    }
+    expect([run.clock.nowMs(), run.chart.leaf]).toEqual([35_000, 'CLOSED']);
+    expect(reasonOf(run)).toMatchObject({ reason: 'timeout.halfClosedMax' });
+  });
+
+  test('L21: where idle is infinite the legs are looked at every minute, for ever', () => {
+    const run = established({ ...defaultTimeouts, idle: null });
+    run.clock.advance(livenessMs * 10);
+    expect(run.chart.leaf).toBe('ESTABLISHED.TUNNEL.ACTIVE');
+    expect(run.log.filter((line) => line.startsWith('perform {"type":"checkLegs"}'))).toHaveLength(10);
+    expect(run.clock.armed()).toHaveLength(1);
+  });
+});

@@ -1,0 +1,170 @@
+/**
+ * The configurations under which the chart is walked: every switch that arms or disarms a deadline, in every combination.
+ *
+ * The numbers are small, all different, and different before and after routing, so that a deadline taken from the wrong
+ * place has the wrong length.
+ */
+import { defaultTimeouts, idleWarningMs, livenessMs, type DelayName, type Timeouts } from '../../src/machines/connection/delays.ts';
+import type { ConnectionLeaf } from '../../src/machines/connection/verdicts.ts';
+
+export interface Configuration {
+  readonly name: string;
+  readonly attemptsMax: number;
+  /** True: legs may die without a word, and only a look at them tells. */
+  readonly hasSilentDeaths: boolean;
+  readonly listenerTimeouts: Timeouts;
+  readonly routeTimeouts: Timeouts;
+}
+
+export interface Switches {
+  readonly attemptsMax: number;
+  readonly isServerFirst: boolean;
+  readonly isIdleInfinite: boolean;
+  readonly hasHalfClosedMax: boolean;
+  readonly hasLifetime: boolean;
+  readonly hasSilentDeaths: boolean;
+}
+
+/** What a report of activity says, and what the facts that carry an age say. Milliseconds. */
+export const quietMs = 40;
+export const agesMs = { 'dial.succeeded': 1_000, 'downstream.ended': 2_000, 'upstream.ended': 3_000 } as const;
+
+const listenerNumbers = { admission: 10, sniff: 100, dial: 51, dialBudget: 151, backoff: 7, halfClosed: 301, flush: 201, linger: 21 };
+const routeNumbers = { admission: 11, sniff: 101, dial: 50, dialBudget: 150, backoff: 5, halfClosed: 300, flush: 200, linger: 20 };
+
+export function configurationOf(switches: Switches): Configuration {
+  const { attemptsMax, isServerFirst, isIdleInfinite, hasHalfClosedMax, hasLifetime, hasSilentDeaths } = switches;
+  const timeouts = (numbers: typeof routeNumbers, base: number): Timeouts => ({
+    ...defaultTimeouts,
+    ...numbers,
+    serverFirst: isServerFirst ? base + 3 : null,
+    idle: isIdleInfinite ? null : base + 400,
+    halfClosedMax: hasHalfClosedMax ? base + 900 : null,
+    lifetime: hasLifetime ? base + 90_000 : null,
+  });
+  const said = [
+    `${attemptsMax} attempts`,
+    ...(isServerFirst ? ['server first'] : []),
+    ...(isIdleInfinite ? ['idle infinite'] : []),
+    ...(hasHalfClosedMax ? ['halfClosedMax'] : []),
+    ...(hasLifetime ? ['lifetime'] : []),
+    ...(hasSilentDeaths ? ['silent deaths'] : []),
+  ];
+  return {
+    name: said.join(', '),
+    attemptsMax,
+    hasSilentDeaths,
+    listenerTimeouts: timeouts(listenerNumbers, 1),
+    routeTimeouts: timeouts(routeNumbers, 0),
+  };
+}
+
+const both = [false, true];
+
+/** Every combination of the switches that change which deadlines are armed. */
+export const configurations: readonly Configuration[] = [1, 2].flatMap((attemptsMax) =>
+  both.flatMap((isServerFirst) =>
+    both.flatMap((isIdleInfinite) =>
+      both.flatMap((hasHalfClosedMax) =>
+        both.map((hasLifetime) =>
+          configurationOf({ attemptsMax, isServerFirst, isIdleInfinite, hasHalfClosedMax, hasLifetime, hasSilentDeaths: false }),
+        ),
+      ),
+    ),
+  ),
+);
+
+/** Worlds in which a leg may be gone although nobody said so (L21). */
+export const silentConfigurations: readonly Configuration[] = both.map((isIdleInfinite) =>
+  configurationOf({
+    attemptsMax: 1,
+    isServerFirst: false,
+    isIdleInfinite,
+    hasHalfClosedMax: false,
+    hasLifetime: false,
+    hasSilentDeaths: true,
+  }),
+);
+
+/** Few walks that together arm every deadline and leave every deadline off that can be: enough to judge a mutation. */
+export const decisiveConfigurations: readonly Configuration[] = [
+  configurationOf({ attemptsMax: 2, isServerFirst: true, isIdleInfinite: false, hasHalfClosedMax: true, hasLifetime: true, hasSilentDeaths: false }),
+  configurationOf({ attemptsMax: 1, isServerFirst: false, isIdleInfinite: true, hasHalfClosedMax: false, hasLifetime: false, hasSilentDeaths: true }),
+];
+
+/** Deadlines that a configuration may leave off, where the table below names them. */
+type Optional = 'serverFirst' | 'lifetime' | 'halfClosedMax';
+
+function isOptional(name: DelayName): name is Optional {
+  return name === 'serverFirst' || name === 'lifetime' || name === 'halfClosedMax';
+}
+
+/** The declared table: exactly these deadlines hold a connection in a leaf. Written by hand, from the specification. */
+const declared: Readonly<Record<ConnectionLeaf, readonly DelayName[]>> = {
+  ACCEPTED: ['admission'],
+  'SNIFFING.SILENT': ['sniff', 'serverFirst'],
+  'SNIFFING.PREFACE': ['sniff'],
+  'SNIFFING.SERVER_FIRST': ['sniff'],
+  'DIALING.ATTEMPTING.RESOLVING': ['dialBudget', 'dial'],
+  'DIALING.ATTEMPTING.CONNECTING': ['dialBudget', 'dial'],
+  'DIALING.BACKING_OFF': ['dialBudget', 'backoff'],
+  'ESTABLISHED.TUNNEL.ACTIVE': ['lifetime', 'idling'],
+  'ESTABLISHED.TUNNEL.IDLING': ['lifetime', 'idle'],
+  'HALF_CLOSED.DOWNSTREAM_ENDED': ['lifetime', 'halfClosedMax', 'halfClosed'],
+  'HALF_CLOSED.UPSTREAM_ENDED': ['lifetime', 'halfClosedMax', 'halfClosed'],
+  'HALF_CLOSED.FLUSHING': ['lifetime', 'halfClosedMax', 'flush'],
+  'HALF_CLOSED.REFUSING': ['lifetime', 'halfClosedMax', 'linger'],
+  CLOSED: [],
+};
+
+/** The deadlines that must be armed in a leaf, and no others. */
+export function declaredDeadlines(leaf: ConnectionLeaf, timeouts: Timeouts): readonly DelayName[] {
+  return declared[leaf].filter((name) => !isOptional(name) || timeouts[name] !== null);
+}
+
+/** The leaves a configuration can reach. */
+export function reachableLeaves(configuration: Configuration): readonly ConnectionLeaf[] {
+  const leaves: readonly ConnectionLeaf[] = leavesOf(declared);
+  return leaves.filter((leaf) => {
+    if (leaf === 'SNIFFING.SERVER_FIRST') return configuration.listenerTimeouts.serverFirst !== null;
+    if (leaf === 'DIALING.BACKING_OFF') return configuration.attemptsMax > 1;
+    if (leaf === 'ESTABLISHED.TUNNEL.IDLING') return configuration.routeTimeouts.idle !== null;
+    return true;
+  });
+}
+
+function leavesOf<Name extends string>(table: Readonly<Record<Name, unknown>>): Name[] {
+  const names: Name[] = [];
+  for (const name in table) if (Object.hasOwn(table, name)) names.push(name);
+  return names;
+}
+
+/** What the world knows when a deadline is armed. */
+export interface Circumstances {
+  readonly timeouts: Timeouts;
+  readonly attempt: number;
+  /** Since the last byte, as last reported in this phase. */
+  readonly quietMs: number;
+  /** Age of the connection when the phase began. */
+  readonly ageMs: number;
+}
+
+/** How long a deadline must be when it is armed, from the specification. */
+export function expectedDelayMs(name: DelayName, { timeouts, attempt, quietMs: quiet, ageMs }: Circumstances): number | null {
+  switch (name) {
+    case 'idling':
+      return timeouts.idle === null ? livenessMs : timeouts.idle - idleWarningMs(timeouts.idle) - quiet;
+    case 'idle':
+      return timeouts.idle === null ? null : idleWarningMs(timeouts.idle);
+    case 'halfClosed':
+      return (timeouts.halfClosed ?? Number.NaN) - quiet;
+    case 'flush':
+      return (timeouts.flush ?? Number.NaN) - quiet;
+    case 'lifetime':
+      return timeouts.lifetime === null ? null : timeouts.lifetime - ageMs;
+    case 'backoff':
+      return (timeouts.backoff ?? Number.NaN) * 2 ** (attempt - 1);
+    default:
+      return timeouts[name];
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * The laws that hold after every step of every walk. "No zombies, by construction" is the sum of them.
+ *
+ * `applies` says whether a step is a case of the law, so that a law that is never tried is noticed. `scope`: `truth`
+ * laws are about the world and hold where the world tells the truth; `always` laws hold whatever liars tell.
+ */
+import { declaredDeadlines } from './chart-configurations.ts';
+import { isGone, isLive, isPutOffByBytes, type Environment } from './chart-environment.ts';
+import { owesFlushed } from './chart-facts.ts';
+import type { Place, Step } from './chart-step.ts';
+
+export interface Law {
+  readonly scope: 'truth' | 'always';
+  readonly applies: (step: Step) => boolean;
+  readonly holds: (step: Step) => boolean;
+}
+
+const refusing = 'HALF_CLOSED.REFUSING';
+const flushing = 'HALF_CLOSED.FLUSHING';
+
+export const laws = {
+  'exactly the declared deadlines are armed': {
+    scope: 'always',
+    applies: anyStep,
+    holds: ({ after, armedCount }) => {
+      const declared = declaredDeadlines(after.leaf, after.context.timeouts);
+      const names = after.deadlines.map((one) => one.name);
+      return armedCount === names.length && names.length === declared.length && declared.every((name) => names.includes(name));
+    },
+  },
+  'nothing is armed in CLOSED': {
+    scope: 'always',
+    applies: isClosed,
+    holds: ({ armedCount }) => armedCount === 0,
+  },
+  'a deadline is armed with the length the route gives it': {
+    scope: 'truth',
+    applies: ({ armings }) => armings.length > 0,
+    holds: ({ armings }) => armings.every(({ delayMs, expectedMs }) => delayMs === expectedMs),
+  },
+  'an absolute deadline is armed once in its state': {
+    scope: 'always',
+    applies: ({ before, after, armings }) => before?.state === after.state && armings.length > 0,
+    holds: ({ armings }) => armings.every(({ name }) => !absolute.has(name)),
+  },
+  'bytes put off a deadline of inactivity and it is armed anew': {
+    scope: 'truth',
+    applies: ({ before, input }) =>
+      input?.kind === 'deadline' && input.hasActivity && isPutOffByBytes(input.name) && before !== null && !hasSilentLeg(before.world),
+    holds: ({ before, after, armings }) =>
+      armings.length === 1 && after.leaf !== 'CLOSED' && after.leaf !== 'ESTABLISHED.TUNNEL.IDLING' && after.state === before?.state,
+  },
+  'a peek exists only in SNIFFING': {
+    scope: 'always',
+    applies: anyStep,
+    holds: ({ after }) => after.world.isPeeking === (after.state === 'SNIFFING'),
+  },
+  'a pending upstream exists only in ATTEMPTING': {
+    scope: 'always',
+    applies: anyStep,
+    holds: ({ after }) => (after.world.upstream === 'opening') === after.leaf.startsWith('DIALING.ATTEMPTING.'),
+  },
+  'an upstream leg exists only while it is joined': {
+    scope: 'truth',
+    applies: ({ after }) => isLive(after.world.upstream) || after.world.upstream === 'failed',
+    holds: ({ after }) => after.world.isSplicing,
+  },
+  'a splice exists only in ESTABLISHED and HALF_CLOSED': {
+    scope: 'always',
+    applies: anyStep,
+    holds: ({ after }) =>
+      after.world.isSplicing === (after.state === 'ESTABLISHED' || (after.state === 'HALF_CLOSED' && after.leaf !== refusing)),
+  },
+  'a refusal is written only in REFUSING': {
+    scope: 'always',
+    applies: anyStep,
+    holds: ({ after }) => after.world.isRefusing === (after.leaf === refusing),
+  },
+  'every command fits the world it is given in': {
+    scope: 'truth',
+    applies: ({ commands }) => commands.length > 0,
+    holds: ({ complaints }) => complaints.length === 0,
+  },
+  'the reason is the first cause': {
+    scope: 'truth',
+    applies: ({ after }) => after.world.firstCause !== null || after.context.reason !== null,
+    holds: ({ after }) => after.context.reason === after.world.firstCause,
+  },
+  'a recorded reason is never overwritten': {
+    scope: 'always',
+    applies: ({ before }) => before !== null && before.context.reason !== null,
+    holds: ({ before, after }) => after.context.reason === before?.context.reason,
+  },
+  'the end is told the recorded reason': {
+    scope: 'always',
+    applies: ({ commands }) => commands.some(({ type }) => type === 'release' || type === 'refuse'),
+    holds: ({ commands, after }) =>
+      commands.every((one) => (one.type !== 'release' && one.type !== 'refuse') || one.reason === after.context.reason) &&
+      after.context.reason !== null,
+  },
+  'a cause ends the connection, or leaves it only what is to be flushed or refused': {
+    scope: 'truth',
+    applies: ({ after }) => after.world.firstCause !== null,
+    holds: ({ after }) => after.leaf === 'CLOSED' || after.leaf === refusing || (after.leaf === flushing && isHalfDead(after.world)),
+  },
+  'a refusal is written exactly when the client can read it': {
+    scope: 'truth',
+    applies: ({ before, after }) => before !== null && before.world.firstCause === null && after.world.firstCause !== null,
+    holds: ({ after }) => (after.leaf === refusing) === after.world.mustRefuse,
+  },
+  'a refused connection never dials': {
+    scope: 'truth',
+    applies: ({ after: { world } }) => world.admission === 'refused' || world.sniffed === 'failed',
+    holds: ({ after: { world } }) => world.attempts === 0 && world.upstream === 'absent',
+  },
+  'full zombie: no connection outlives both its legs': {
+    scope: 'truth',
+    applies: ({ after: { world } }) => isGone(world, 'downstream') && !isLive(world.upstream) && !owesFlushed(world),
+    holds: isClosed,
+  },
+  'half zombie: where one leg is dead the other has been told and its input is nobody’s': {
+    scope: 'truth',
+    applies: ({ after: { world } }) => (world.downstream === 'failed') !== (world.upstream === 'failed'),
+    holds: ({ after: { world } }) =>
+      (world.downstream !== 'failed' || (world.hasEndedUpstream && world.isUpstreamDiscarded)) &&
+      (world.upstream !== 'failed' || (world.hasEndedDownstream && world.isDownstreamDiscarded)),
+  },
+  'a FIN is passed on to the other side': {
+    scope: 'truth',
+    applies: ({ after: { world } }) => world.isSplicing && (world.downstreamEnd === 'told' || world.hasUpstreamEnded),
+    holds: ({ after: { world } }) =>
+      (world.downstreamEnd !== 'told' || world.hasEndedUpstream || world.isDownstreamDiscarded) &&
+      (!world.hasUpstreamEnded || world.hasEndedDownstream || world.isUpstreamDiscarded),
+  },
+  'a silent death is told when a deadline is due': {
+    scope: 'truth',
+    applies: ({ before, input }) => input?.kind === 'deadline' && before !== null && hasSilentLeg(before.world),
+    holds: ({ after }) => !hasSilentLeg(after.world) && after.state !== 'ESTABLISHED',
+  },
+  'the slot is released exactly once, by the last command, on entering CLOSED': {
+    scope: 'always',
+    applies: anyStep,
+    holds: ({ after: { world, leaf }, commands }) => {
+      const index = commands.findIndex((one) => one.type === 'release');
+      const isReleased = leaf === 'CLOSED';
+      return world.releases === (isReleased ? 1 : 0) && world.isSlotHeld !== isReleased && (index === -1 || index === commands.length - 1);
+    },
+  },
+  'CLOSED has no way out and nothing changes in it': {
+    scope: 'always',
+    applies: ({ before }) => before?.leaf === 'CLOSED',
+    holds: (step) => isClosed(step) && isUnchanged(step),
+  },
+  'kill.requested closes at once': {
+    scope: 'always',
+    applies: ({ before, input }) => isTold(input, 'kill.requested') && before?.leaf !== 'CLOSED',
+    holds: ({ after, commands }) => after.leaf === 'CLOSED' && commands.at(-1)?.type === 'release',
+  },
+  'drain.requested lets a tunnel run on': {
+    scope: 'always',
+    applies: ({ input }) => isTold(input, 'drain.requested'),
+    holds: isUnchanged,
+  },
+  'a stale fact changes nothing': {
+    scope: 'truth',
+    applies: ({ input }) => input?.kind === 'fact' && input.isStale,
+    holds: isUnchanged,
+  },
+  'nothing is waited for once all is delivered': {
+    scope: 'truth',
+    applies: ({ after }) => after.world.isOver,
+    holds: isClosed,
+  },
+  'the idle deadline announces itself, or looks at the legs where it is infinite': {
+    scope: 'always',
+    applies: ({ before, input }) =>
+      input?.kind === 'deadline' && input.name === 'idling' && !input.hasActivity && before !== null && !hasSilentLeg(before.world),
+    holds: ({ commands, after }) =>
+      commands.length === 1 && commands[0]?.type === (after.context.timeouts.idle === null ? 'checkLegs' : 'warnIdling'),
+  },
+  'a silent client is routed when the server speaks first': {
+    scope: 'always',
+    applies: ({ input }) => input?.kind === 'deadline' && input.name === 'serverFirst',
+    holds: ({ commands }) => commands.length === 1 && commands[0]?.type === 'routeServerFirst',
+  },
+  'the server-first deadline ends when the client speaks': {
+    scope: 'truth',
+    applies: ({ after }) => after.deadlines.some(({ name }) => name === 'serverFirst'),
+    holds: ({ after }) => !after.world.isPrefaceTold,
+  },
+  'internal.invariant is never the chart’s own reason': {
+    scope: 'always',
+    applies: ({ after }) => after.context.reason !== null,
+    holds: ({ after }) => after.context.reason !== 'internal.invariant',
+  },
+} as const satisfies Record<string, Law>;
+
+export type LawName = keyof typeof laws;
+
+function isLawName(name: string): name is LawName {
+  return Object.hasOwn(laws, name);
+}
+
+export const lawNames: readonly LawName[] = Object.keys(laws).filter(isLawName);
+
+const absolute: ReadonlySet<string> = new Set(['admission', 'sniff', 'dialBudget', 'lifetime', 'halfClosedMax']);
+
+function anyStep(): boolean {
+  return true;
+}
+
+function isClosed({ after }: Step): boolean {
+  return after.leaf === 'CLOSED';
+}
+
+function hasSilentLeg({ downstream, upstream }: Environment): boolean {
+  return downstream === 'silent' || upstream === 'silent';
+}
+
+function isHalfDead({ downstream, upstream }: Environment): boolean {
+  return downstream === 'failed' || upstream === 'failed';
+}
+
+function isTold(input: Step['input'], type: string): boolean {
+  return input?.kind === 'fact' && input.fact.type === type && !input.isStale;
+}
+
+function isUnchanged({ before, after, commands, armings }: Step): boolean {
+  return before !== null && commands.length === 0 && armings.length === 0 && isSameRest(before, after);
+}
+
+function isSameRest(before: Place, after: Place): boolean {
+  return before.leaf === after.leaf && before.context === after.context && before.deadlines.length === after.deadlines.length;
+}

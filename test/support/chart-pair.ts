@@ -1,0 +1,133 @@
+/**
+ * The compiled chart and the real XState actor, side by side on clocks of their own, told the same things.
+ *
+ * After every move everything that a user or the shell can see of one is compared with the other: leaf, context, the
+ * persisted form, armed deadlines with what remains of them, and one log in order: commands (with the leaf and context
+ * they are performed in), moves, arms, cancels, looks before deadlines.
+ */
+import type { Chart } from '../../src/machines/chart/chart.ts';
+import { ChartTestClock } from './chart-clock.ts';
+
+/** What one chart of a pair is given: its clock, its host. */
+export interface Run<Fact, Command> {
+  readonly chart: Chart<unknown, Fact>;
+  readonly clock: ChartTestClock;
+  readonly log: readonly string[];
+  readonly host: RecordingHost<Fact, Command>;
+}
+
+export type Move<Fact> =
+  | { readonly kind: 'fact'; readonly fact: Fact }
+  /** The nth armed timer, counted around, with what is told just before it fires. */
+  | { readonly kind: 'deadline'; readonly nth: number; readonly toldBefore: readonly Fact[] }
+  /** The timer of that serial number. */
+  | { readonly kind: 'timer'; readonly serial: number; readonly toldBefore: readonly Fact[] }
+  | { readonly kind: 'time'; readonly byMs: number; readonly toldBefore: readonly Fact[] };
+
+/** Writes everything down; answers the nth command, inside `perform`, with the facts that the script has for it. */
+export class RecordingHost<Fact, Command> {
+  readonly log: string[];
+  readonly #script: readonly (readonly Fact[])[];
+  #performed = 0;
+  toldBefore: readonly Fact[] = [];
+  chart: Chart<unknown, Fact> | null = null;
+
+  constructor(log: string[], script: readonly (readonly Fact[])[]) {
+    this.log = log;
+    this.#script = script;
+  }
+
+  perform(command: Command): void {
+    const { chart } = this;
+    this.log.push(`perform ${JSON.stringify(command)} in ${String(chart?.leaf)} ${JSON.stringify(chart?.context)}`);
+    const answers = this.#script[this.#performed] ?? [];
+    this.#performed += 1;
+    for (const fact of answers) chart?.send(fact);
+  }
+
+  moved(from: string, to: string, event: string): void {
+    this.log.push(`moved ${from} → ${to} by ${event}, now ${String(this.chart?.leaf)}`);
+  }
+
+  beforeDeadline(): void {
+    this.log.push('before a deadline');
+    const told = this.toldBefore;
+    this.toldBefore = [];
+    for (const fact of told) this.chart?.send(fact);
+  }
+}
+
+export type Maker<Fact, Command> = (clock: ChartTestClock, host: RecordingHost<Fact, Command>) => Chart<unknown, Fact>;
+
+export function begin<Fact, Command>(make: Maker<Fact, Command>, script: readonly (readonly Fact[])[]): Run<Fact, Command> {
+  const log: string[] = [];
+  const clock = new ChartTestClock({
+    armed: ({ serial, delayMs }) => log.push(`arm ${serial} for ${delayMs}`),
+    cancelled: ({ serial }) => log.push(`cancel ${serial}`),
+  });
+  const host = new RecordingHost<Fact, Command>(log, script);
+  const chart = make(clock, host);
+  host.chart = chart;
+  chart.start();
+  return { chart, clock, log, host };
+}
+
+export function make<Fact, Command>({ chart, clock, host }: Run<Fact, Command>, move: Move<Fact>): void {
+  switch (move.kind) {
+    case 'fact':
+      return chart.send(move.fact);
+    case 'time':
+      host.toldBefore = move.toldBefore;
+      clock.advance(move.byMs);
+      break;
+    case 'deadline':
+    case 'timer': {
+      const armed = clock.armed();
+      const timer = move.kind === 'timer' ? armed.find(({ serial }) => serial === move.serial) : armed[move.nth % Math.max(1, armed.length)];
+      if (timer === undefined) return;
+      host.toldBefore = move.toldBefore;
+      clock.fire(timer);
+    }
+  }
+  host.toldBefore = [];
+}
+
+/** Everything comparable about a run, as data. The log since `from`. */
+export function visible<Fact, Command>({ chart, clock, log }: Run<Fact, Command>, from: number): unknown {
+  return {
+    log: log.slice(from),
+    leaf: chart.leaf,
+    state: chart.state,
+    isDone: chart.isDone,
+    armed: chart.armed(),
+    clock: clock.armed().map(({ serial, dueMs }) => [serial, dueMs - clock.nowMs()]),
+    persisted: chart.persist(),
+  };
+}
+
+/** Null while the two look the same; otherwise both, as text. */
+export function difference<Fact, Command>(one: Run<Fact, Command>, other: Run<Fact, Command>, from: number): string | null {
+  const left = JSON.stringify(visible(one, from));
+  const right = JSON.stringify(visible(other, from));
+  return left === right ? null : `compiled: ${left}\nxstate:   ${right}`;
+}
+
+/** Plays the moves in both and compares after each. Answers the first difference and where, or null. */
+export function play<Fact, Command>(
+  one: Run<Fact, Command>,
+  other: Run<Fact, Command>,
+  moves: readonly Move<Fact>[],
+  visited: (leaf: string) => void = () => {},
+): string | null {
+  const atStart = difference(one, other, 0);
+  if (atStart !== null) return `at the start:\n${atStart}`;
+  for (const [index, move] of moves.entries()) {
+    const from = one.log.length;
+    make(one, move);
+    make(other, move);
+    const found = difference(one, other, from);
+    if (found !== null) return `after move ${index + 1} of ${JSON.stringify(moves)}:\n${found}`;
+    visited(one.chart.leaf);
+  }
+  return null;
+}
