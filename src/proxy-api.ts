@@ -46,7 +46,7 @@ export type ProxyEvent =
   | Trouble;
 
 export type ProxyEventName = ProxyEvent['event'];
-export type ProxyEventOf<Name extends ProxyEventName> = Extract<ProxyEvent, { readonly event: Name }>;
+export type ProxyEventOf<Name extends ProxyEventName> = ProxyEvent & { readonly event: Name };
 
 /** Stream of events for one consumer: bounded, the oldest are dropped first, `dropped` counts them. */
 export interface EventIterator extends AsyncIterableIterator<ProxyEvent> {

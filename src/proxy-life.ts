@@ -32,7 +32,7 @@ export interface LifePorts {
   /** What must be known before the first listener is bound. */
   prepare(): Promise<readonly Post[]>;
   publish(event: ProxyEvent): void;
-  /** The proxy is over: no event will follow. */
+  /** The proxy is over: says so, and no event will follow. */
   finished(): void;
 }
 
@@ -53,6 +53,7 @@ export class ProxyLife {
   #addresses: readonly Address[] = [];
   #bindError: unknown = null;
   #isStartRequested = false;
+  #state = '';
 
   constructor(ports: LifePorts) {
     this.#ports = ports;
@@ -172,7 +173,10 @@ export class ProxyLife {
     this.#tell({ type: 'transports.released' });
   }
 
+  /** XState also tells of facts that changed nothing. */
   #arrived(state: string): void {
+    if (state === this.#state) return;
+    this.#state = state;
     if (state === 'RUNNING') {
       this.#started.resolve();
       this.#ports.publish({ event: 'proxy.ready', addresses: this.#addresses });
@@ -184,7 +188,6 @@ export class ProxyLife {
     const late = new ProxyError('SALLYPORT_START_TIMEOUT', 'the listeners were not bound within the startup deadline');
     this.#started.reject(this.#bindError ?? late);
     this.#drained.resolve();
-    this.#ports.publish({ event: 'proxy.stopped' });
     this.#ports.finished();
     this.#stopped.resolve();
   }

@@ -58,7 +58,7 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
       return plan.listeners.map((listener) => postOf(listener, { plan, tables, registry, ports, clock, ledger, observation }));
     },
     publish: (event) => observation.announce(event),
-    finished: () => observation.close(),
+    finished: () => observation.close({ event: 'proxy.stopped' }),
   });
   registry.onEmpty = () => life.connectionsClosed();
   return { plan, observation, registry, life, tables, census: () => census(registry, ledger, clock, life) };

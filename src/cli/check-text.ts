@@ -68,24 +68,21 @@ function holdText(routes: readonly CheckedRoute[], paint: Paint): string {
     if (holdTime === null) return [];
     const { silent, hostile } = holdTime;
     return [
-      `${paint('bold', name)}: ${silent.totalMs === null ? paint('yellow', `unbounded, ${whyUnbounded(silent)}`) : showMs(silent.totalMs)}`,
+      `${paint('bold', name)}: ${silent.totalMs === null ? paint('yellow', whyUnbounded(silent, 'silent')) : showMs(silent.totalMs)}`,
       `  ${pathText(silent.path)}`,
-      `  a peer that trickles bytes: ${hostile.totalMs === null ? `unbounded, ${whyUnbounded(hostile)}` : showMs(hostile.totalMs)}`,
+      `  a peer that trickles bytes: ${hostile.totalMs === null ? whyUnbounded(hostile, 'hostile') : showMs(hostile.totalMs)}`,
     ];
   });
   if (lines.length === 0) return '';
   return `${paint('bold', 'The longest a silent peer can hold a slot')}\n${indent(lines.join('\n'), 2)}`;
 }
 
-/** What would have to be set: the deadline of the state that has none, or the lifetime of the connection. */
-function whyUnbounded({ path }: HoldTime): string {
+/** Which state has no end, and what would have to be set to give it one. A silent peer is held by `idle` alone. */
+function whyUnbounded({ path }: HoldTime, peer: 'silent' | 'hostile'): string {
   const [state = ''] = path.at(-1)?.state.split('.') ?? [];
-  if (path.at(-1)?.ms !== null) return 'because the states repeat';
-  const reason =
-    state === 'ESTABLISHED'
-      ? 'timeouts.lifetime is infinite'
-      : 'timeouts.halfClosedMax is off and timeouts.lifetime infinite';
-  return `because nothing ends ${state}: ${reason}`;
+  if (peer === 'silent') return `unbounded in ${state}: timeouts.idle and timeouts.lifetime are infinite`;
+  const missing = state === 'HALF_CLOSED' ? 'timeouts.halfClosedMax is off and ' : '';
+  return `unbounded in ${state}: every byte renews its deadline, ${missing}timeouts.lifetime is infinite`;
 }
 
 /** One entry for each of the six states, with the deadlines that bound it. */

@@ -78,7 +78,10 @@ function listenerPlans(routes: readonly RoutePlan[], { config, timeouts, places 
       port,
       host: own?.host ?? hostDefault,
       maxConnections: own?.maxConnections ?? null,
-      configPath: own === undefined ? places.describe(['routes', candidates[0]?.index ?? 0, 'match', 'ports']) : places.describe(['listeners', String(port)]),
+      configPath:
+        own === undefined
+          ? places.describe(['routes', candidates[0]?.index ?? 0, 'match', 'ports'])
+          : places.describe(['listeners', String(port)]),
       routes: orderRoutes(candidates),
       timeouts: timeouts.listeners.get(port) ?? timeouts.proxy,
     };
@@ -86,6 +89,8 @@ function listenerPlans(routes: readonly RoutePlan[], { config, timeouts, places 
 }
 
 function detectorPlans({ config: { detectors = {} }, builtIn }: PlanParts): readonly DetectorPlan[] {
-  const own = Object.entries(detectors).flatMap(([name, value]) => (typeof value === 'function' ? [{ detector: { name, detect: value }, enabled: true }] : []));
+  const own = Object.entries(detectors).flatMap(([name, value]) =>
+    typeof value === 'function' ? [{ detector: { name, detect: value }, enabled: true }] : [],
+  );
   return [...builtIn.map((detector) => ({ detector, enabled: detectors[detector.name] !== false })), ...own];
 }

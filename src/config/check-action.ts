@@ -25,25 +25,54 @@ const targetExpected = 'target: { host: 127.0.0.1, port: 3000 }, or targets: [ â
 
 function checkTargets(has: Has, at: At): readonly Finding[] {
   if (has('target') && has('targets')) {
-    return [{ path: at('action', 'targets'), message: 'target and targets stand side by side; keep one of them', part: 'key' }];
+    return [
+      {
+        path: at('action', 'targets'),
+        message: 'target and targets stand side by side; keep one of them',
+        part: 'key',
+      },
+    ];
   }
   if (has('target') || has('targets') || has('pool')) return [];
-  return [{ path: at('action'), message: 'this forwards to nowhere: target is missing', expected: targetExpected, part: 'key' }];
+  return [
+    {
+      path: at('action'),
+      message: 'this forwards to nowhere: target is missing',
+      expected: targetExpected,
+      part: 'key',
+    },
+  ];
 }
 
-const forwardOnly = ['target', 'targets', 'pool', 'dialer', 'engine', 'forwardingEngine', 'upstreamProtocol', 'rewrite'];
+const forwardOnly = [
+  'target',
+  'targets',
+  'pool',
+  'dialer',
+  'engine',
+  'forwardingEngine',
+  'upstreamProtocol',
+  'rewrite',
+];
 
 function misplaced(keys: readonly string[], type: string, has: Has, at: At): readonly Finding[] {
   return keys
     .filter((key) => has(key))
-    .map((key) => ({ path: at('action', key), message: `${key} belongs to type ${type} and cannot be enforced here`, part: 'key' }));
+    .map((key) => ({
+      path: at('action', key),
+      message: `${key} belongs to type ${type} and cannot be enforced here`,
+      part: 'key',
+    }));
 }
 
 /** Deadlines of states that a blocked connection never enters. */
 const beyondBlocking = ['dial', 'dialBudget', 'backoff', 'idle', 'halfClosed', 'halfClosedMax', 'lifetime'];
 
 function checkBlockedOptions(raw: unknown, at: At): readonly Finding[] {
-  const options: readonly (readonly string[])[] = [['keepHalfOpen'], ...beyondBlocking.map((name) => ['timeouts', name])];
+  const options: readonly (readonly string[])[] = [
+    ['keepHalfOpen'],
+    ...beyondBlocking.map((name) => ['timeouts', name]),
+  ];
   return options
     .filter((path) => valueAt(raw, path) !== undefined)
     .map((path) => ({

@@ -14,11 +14,22 @@ export function protocolNames({ detectors = {} }: Sections, builtIn: readonly st
 export function checkDetectors({ detectors = {} }: Sections, builtIn: readonly string[]): readonly Finding[] {
   return Object.entries(detectors).flatMap(([name, value]): readonly Finding[] => {
     const path = ['detectors', name];
-    if (name === 'tcp' || name === 'websocket') return [{ path, message: `${name} is not a detector's name`, part: 'key' }];
+    if (name === 'tcp' || name === 'websocket')
+      return [{ path, message: `${name} is not a detector's name`, part: 'key' }];
     if (typeof value === 'function') {
-      return builtIn.includes(name) ? [{ path, message: 'a built-in detector has this name; give yours another', part: 'key' }] : [];
+      return builtIn.includes(name)
+        ? [{ path, message: 'a built-in detector has this name; give yours another', part: 'key' }]
+        : [];
     }
     if (builtIn.includes(name)) return [];
-    return [{ path, message: 'there is no built-in detector of this name', expected: builtIn.join(', '), suggestion: nearest(name, builtIn), part: 'key' }];
+    return [
+      {
+        path,
+        message: 'there is no built-in detector of this name',
+        expected: builtIn.join(', '),
+        suggestion: nearest(name, builtIn),
+        part: 'key',
+      },
+    ];
   });
 }

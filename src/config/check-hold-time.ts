@@ -13,11 +13,16 @@ import type { ResolvedTimeouts } from './resolve-listeners.ts';
 export type HoldTime = (timeouts: Timeouts, attemptsMax: number) => number | null;
 
 /** @param holdTime undefined where nothing can compute it; a budget is then an error, since nobody would keep it. */
-export function checkHoldTime({ sections, routes }: Draft, resolved: ResolvedTimeouts, holdTime: HoldTime | undefined): readonly Finding[] {
+export function checkHoldTime(
+  { sections, routes }: Draft,
+  resolved: ResolvedTimeouts,
+  holdTime: HoldTime | undefined,
+): readonly Finding[] {
   const budgetMs = sections.limits?.maxHoldTime;
   if (budgetMs === undefined || budgetMs === null) return [];
-  if (holdTime === undefined) return [{ path: ['limits', 'maxHoldTime'], message: 'maxHoldTime cannot be enforced here' }];
-  return routes.filter(forwards).flatMap((route): readonly Finding[] => {
+  if (holdTime === undefined)
+    return [{ path: ['limits', 'maxHoldTime'], message: 'maxHoldTime cannot be enforced here' }];
+  return routes.flatMap((route): readonly Finding[] => {
     const worst = longest(situations(route, resolved).map((timeouts) => holdTime(timeouts, attemptsOf(route))));
     if (worst !== null && worst <= budgetMs) return [];
     const held = worst === null ? 'without end' : `for ${formatDuration(worst)}`;
@@ -32,10 +37,6 @@ export function checkHoldTime({ sections, routes }: Draft, resolved: ResolvedTim
   });
 }
 
-function forwards({ route }: DraftRoute): boolean {
-  return route.action?.type === 'forward';
-}
-
 /** One attempt for each place the route may forward to. */
 function attemptsOf({ route }: DraftRoute): number {
   return Math.max(1, route.action?.targets?.length ?? 1);
@@ -45,9 +46,18 @@ function attemptsOf({ route }: DraftRoute): number {
 function situations({ index, route }: DraftRoute, { routes, listeners }: ResolvedTimeouts): readonly Timeouts[] {
   const own = routes[index];
   if (own === undefined) return [];
-  const ports = [...listeners].filter(([port]) => route.match?.ports?.some(({ from, to }) => from <= port && port <= to) === true);
-  return ports.map(([, { values }]) => ({ ...own.values, admission: values.admission, sniff: values.sniff, serverFirst: values.serverFirst }));
+  const met = [...listeners].filter(([port]) => route.match?.ports?.some(({ from, to }) => from <= port && port <= to));
+  return met.map(([, { values }]) => ({
+    ...own.values,
+    ...(route.action?.type === 'block' ? neverEntered : {}),
+    admission: values.admission,
+    sniff: values.sniff,
+    serverFirst: values.serverFirst,
+  }));
 }
+
+/** A blocked connection passes the states of these in no time. */
+const neverEntered = { dial: 0, dialBudget: 0, backoff: 0, idle: 0, halfClosed: 0, flush: 0 } as const;
 
 function longest(times: readonly (number | null)[]): number | null {
   return times.reduce((worst, time) => (worst === null || time === null ? null : Math.max(worst, time)), 0);

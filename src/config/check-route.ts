@@ -36,7 +36,11 @@ const onRoute = ({ index }: DraftRoute, ...rest: Path): Path => ['routes', index
 function checkTwice(draft: DraftRoute): readonly Finding[] {
   return ['tls', 'security']
     .filter((key) => ownValue(draft.raw, key) !== undefined && valueAt(draft.raw, ['action', key]) !== undefined)
-    .map((key) => ({ path: onRoute(draft, 'action', key), message: `${key} stands on the route and in its action; keep one of them`, part: 'key' }));
+    .map((key) => ({
+      path: onRoute(draft, 'action', key),
+      message: `${key} stands on the route and in its action; keep one of them`,
+      part: 'key',
+    }));
 }
 
 function checkProtocol(draft: DraftRoute, protocols: readonly string[]): readonly Finding[] {
@@ -102,12 +106,19 @@ const httpCriteria: readonly (readonly [Path, string])[] = [
 function checkHttpOnly(draft: DraftRoute): readonly Finding[] {
   const where = invisible(draft);
   if (where === null) return [];
-  const authentication = ([['security', 'authentication'], ['action', 'security', 'authentication']] as const).map(
-    (path) => [path, authenticationName(valueAt(draft.raw, path))] as const,
-  );
+  const authentication = (
+    [
+      ['security', 'authentication'],
+      ['action', 'security', 'authentication'],
+    ] as const
+  ).map((path) => [path, authenticationName(valueAt(draft.raw, path))] as const);
   return [...httpCriteria, ...authentication]
     .filter(([path]) => valueAt(draft.raw, path) !== undefined)
-    .map(([path, what]) => ({ path: onRoute(draft, ...path), message: `${what} needs HTTP, which is invisible on ${where}`, part: 'key' }));
+    .map(([path, what]) => ({
+      path: onRoute(draft, ...path),
+      message: `${what} needs HTTP, which is invisible on ${where}`,
+      part: 'key',
+    }));
 }
 
 function invisible(draft: DraftRoute): string | null {
@@ -115,7 +126,11 @@ function invisible(draft: DraftRoute): string | null {
   if (mode !== null) return mode === 'passthrough' ? 'passthrough' : null;
   const protocol = askedProtocol(draft);
   if (protocol === null || ['http', 'h2c', 'websocket'].includes(protocol)) return null;
-  return protocol === 'tls' ? 'TLS that is not terminated' : protocol === 'tcp' ? 'raw TCP' : `raw TCP (protocol ${protocol})`;
+  return protocol === 'tls'
+    ? 'TLS that is not terminated'
+    : protocol === 'tcp'
+      ? 'raw TCP'
+      : `raw TCP (protocol ${protocol})`;
 }
 
 function authenticationName(value: unknown): string {

@@ -34,7 +34,11 @@ function checkNames({ routes }: Draft): readonly Finding[] {
     const earlier = first.get(name);
     if (typeof name !== 'string') continue;
     if (earlier === undefined) first.set(name, index);
-    else findings.push({ path: ['routes', index, 'name'], message: `routes[${earlier}] has this name already; names are unique` });
+    else
+      findings.push({
+        path: ['routes', index, 'name'],
+        message: `routes[${earlier}] has this name already; names are unique`,
+      });
   }
   return findings;
 }
@@ -58,7 +62,9 @@ function checkReachable({ routes }: Draft): readonly Finding[] {
   const findings = new Map<number, Finding>();
   for (const [port, candidates] of routesByPort(routes, rangesOf)) {
     for (const [at, later] of candidates.entries()) {
-      const earlier = candidates.slice(0, at).find((one) => asksTheSame(one, later) && priorityOf(one) === priorityOf(later));
+      const earlier = candidates
+        .slice(0, at)
+        .find((one) => asksTheSame(one, later) && priorityOf(one) === priorityOf(later));
       if (earlier === undefined || findings.has(later.index)) continue;
       const message = `this route can never be chosen on port ${port}: routes[${earlier.index}] asks for the same with the same priority`;
       findings.set(later.index, { path: ['routes', later.index, 'match'], message, part: 'key' });
@@ -85,7 +91,9 @@ function criteria(draft: DraftRoute): string {
 }
 
 function checkListenerPorts({ sections, routes }: Draft, ports: readonly number[]): readonly Finding[] {
-  const unread = routes.some(({ raw, route }) => ownValue(ownValue(raw, 'match'), 'ports') !== undefined && route.match?.ports === undefined);
+  const unread = routes.some(
+    ({ raw, route }) => ownValue(ownValue(raw, 'match'), 'ports') !== undefined && route.match?.ports === undefined,
+  );
   if (unread) return [];
   return Object.keys(sections.listeners ?? {})
     .filter((key) => !ports.includes(Number(key)))

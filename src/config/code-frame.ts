@@ -28,18 +28,21 @@ function windowStart(col: number): number {
 }
 
 function cut(content: string, start: number): string {
-  return content.length - start > lineCharsMax ? `${content.slice(start, start + lineCharsMax)}…` : content.slice(start);
+  return content.length - start > lineCharsMax
+    ? `${content.slice(start, start + lineCharsMax)}…`
+    : content.slice(start);
 }
 
 const secretKey =
-  /(["']?)\b(authentication|credentials?|pass(?:word|phrase|wd)?|secret|client[-_]?secret|token|[a-z]*api[-_]?key|hmac[-_]?key|eab|key|pfx)\1\s*:/i;
+  /(["']?)\b(authentication|credentials?|pass(?:words?|phrases?|wd)?|[a-z]*[-_]?(?:secret|token|key)s?|eab|pfx)\1\s*:/i;
 
 /** The lines with everything after a secret's key replaced, and whatever is indented below it. */
 function hideSecrets(lines: readonly string[]): readonly string[] {
   let hiddenBelow: number | null = null;
   return lines.map((line) => {
     const indent = line.search(/\S/);
-    if (hiddenBelow !== null && (indent === -1 || indent > hiddenBelow)) return indent === -1 ? line : hidden(line, indent);
+    if (hiddenBelow !== null && (indent === -1 || indent > hiddenBelow))
+      return indent === -1 ? line : hidden(line, indent);
     hiddenBelow = null;
     const match = secretKey.exec(line);
     if (match === null) return hideUserInfo(line);
@@ -54,5 +57,5 @@ function hidden(line: string, from: number): string {
 
 /** `redis://user:word@host` keeps only the host. */
 function hideUserInfo(line: string): string {
-  return line.replaceAll(/\/\/[^\s/@]*@/g, '//[hidden]@');
+  return line.replaceAll(/\/\/[^\s"']*@/g, '//[hidden]@');
 }

@@ -140,16 +140,16 @@ export interface RouteTimeouts extends EarlyTimeouts {
   readonly dialBudget?: Duration;
   /** The wait before the second attempt; doubles up to 2 s. Default: 100 ms. */
   readonly backoff?: Duration;
-  /** No byte either way. Default: 5 min. */
-  readonly idle?: Duration | 'infinite';
+  /** No byte either way; `infinite` is allowed. Default: 5 min. */
+  readonly idle?: Duration;
   /** No byte after one side has finished. Default: the value of `idle`. */
   readonly halfClosed?: Duration;
   /** The whole time after one side has finished. Default: off. */
   readonly halfClosedMax?: Duration;
   /** No progress in writing the rest after both sides have finished. Default: 10 s. */
   readonly flush?: Duration;
-  /** The age of a connection, from accept. Default: `infinite`. */
-  readonly lifetime?: Duration | 'infinite';
+  /** The age of a connection, from accept; `infinite` is allowed, and the default. */
+  readonly lifetime?: Duration;
 }
 
 export interface ProxyTimeouts extends RouteTimeouts, ListenerTimeouts {

@@ -5,7 +5,9 @@
  */
 import { hostPatternProblem, normaliseHost } from '../routing/match-host.ts';
 
-export type DomainResult = { readonly ok: true; readonly name: string } | { readonly ok: false; readonly message: string };
+export type DomainResult =
+  | { readonly ok: true; readonly name: string }
+  | { readonly ok: false; readonly message: string };
 
 /** Lower case, ASCII, without port and trailing dot; or what is wrong with it. */
 export function readDomain(text: string): DomainResult {
@@ -16,6 +18,8 @@ export function readDomain(text: string): DomainResult {
 
 /** Clients send international names in their ASCII form (RFC 5891), so they are compared in it; a glob has no such form. */
 function asciiLabel(label: string): string {
-  const isPlain = /^[\u0000-\u007f]*$/.test(label) || /[*?]/.test(label);
-  return isPlain ? label : (URL.parse(`http://${label}.example/`)?.hostname.replace(/\.example$/, '') ?? label);
+  const isInternational = /[^\p{ASCII}]/u.test(label) && !/[*?]/.test(label);
+  return !isInternational
+    ? label
+    : (URL.parse(`http://${label}.example/`)?.hostname.replace(/\.example$/, '') ?? label);
 }

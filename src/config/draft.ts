@@ -27,7 +27,7 @@ export interface DraftRoute {
 export function draftOf(value: unknown): Draft {
   const list: unknown = ownValue(value, 'routes');
   const routes: readonly unknown[] = Array.isArray(list) ? list : [];
-  const sections = isRecord(value) ? without(value, ['routes']) ?? value : {};
+  const sections = isRecord(value) ? (without(value, ['routes']) ?? value) : {};
   return {
     sections: salvage(sectionsSchema, sections) ?? {},
     routes: routes.map((raw, index) => ({ index, raw, route: salvage(routeDraftSchema, raw) ?? {} })),

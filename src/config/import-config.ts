@@ -46,9 +46,14 @@ const ownModules: ReadonlyMap<string, string> = new Map([
 
 function moduleSource(module: unknown, file: string): ConfigSource {
   const value = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined;
-  if (value === undefined) return failed(file, 'this file has no default export', 'export default defineConfig({ … });');
+  if (value === undefined)
+    return failed(file, 'this file has no default export', 'export default defineConfig({ … });');
   if (typeof value === 'function' || value instanceof Promise) {
-    return failed(file, 'the default export must be the configuration itself, not something that makes it', 'export default await …;');
+    return failed(
+      file,
+      'the default export must be the configuration itself, not something that makes it',
+      'export default await …;',
+    );
   }
   return isRecord(value) ? codeSource(value, file) : failed(file, 'the default export must be an object with routes');
 }

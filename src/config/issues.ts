@@ -3,12 +3,12 @@
  *
  * Read first: `schema-values.ts`, whose convention about `error` texts is read back here.
  */
-import { z } from 'zod';
+import type { z } from 'zod';
 
 import type { Finding } from './finding.ts';
 import { lastPart, type Path, toPath } from './path.ts';
 import { isRecord, ownValue, valueAt } from './plain.ts';
-import { knownKeys } from './schema-walk.ts';
+import { knownKeys, usableKeys } from './schema-walk.ts';
 import { nearest } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -17,7 +17,9 @@ type Issue = z.core.$ZodIssue;
 export function schemaFindings(schema: z.ZodType, value: unknown): readonly Finding[] {
   const result = schema.safeParse(value);
   if (result.success) return [];
-  return result.error.issues.flatMap((issue) => flatten(issue, [])).flatMap(({ issue, path }) => toFindings(schema, value, issue, path));
+  return result.error.issues
+    .flatMap((issue) => flatten(issue, []))
+    .flatMap(({ issue, path }) => toFindings(schema, value, issue, path));
 }
 
 interface Placed {
@@ -35,7 +37,9 @@ function flatten(issue: Issue, base: Path): readonly Placed[] {
     .map((placed) => ({ placed, fit: Math.max(...placed.map((one) => fitOf(one, path.length))) }))
     .toSorted((left, right) => right.fit - left.fit);
   const [best, second] = ranked;
-  return best === undefined || best.fit === 0 || (best.fit < 1 && best.fit === second?.fit) ? [{ issue, path }] : best.placed;
+  return best === undefined || best.fit === 0 || (best.fit < 1 && best.fit === second?.fit)
+    ? [{ issue, path }]
+    : best.placed;
 }
 
 /** Depth below the union, plus a part of a step for a value of the right type: 0 means "not meant to be this branch". */
@@ -60,20 +64,21 @@ function toFindings(schema: z.ZodType, value: unknown, issue: Issue, path: Path)
     const expected = issue.issues[0]?.message ?? null;
     return [{ path, message: `${lastPart(path)} cannot be a name here`, expected, part: 'key' }];
   }
-  if (issue.code === 'invalid_type' && issue.expected === 'never') return [{ path, message: issue.message, part: 'key' }];
+  if (issue.code === 'invalid_type' && issue.expected === 'never')
+    return [{ path, message: issue.message, part: 'key' }];
   if (issue.message.endsWith('is not built yet')) return [{ path, message: issue.message }];
   if (issue.code === 'custom') return [{ path, message: issue.message, ...customParts(issue.params) }];
   return [mismatch(value, issue, path)];
 }
 
 function unknownKey(schema: z.ZodType, path: Path, key: string): Finding {
-  const known = knownKeys(schema, path);
+  const usable = usableKeys(schema, path);
   const where = path.length === 0 ? '' : ` in ${lastPart(path)}`;
   return {
     path: [...path, key],
     message: `unknown key${where}`,
-    expected: known.length > 0 && known.length <= 12 ? known.join(', ') : null,
-    suggestion: nearest(key, known),
+    expected: usable.length > 0 && usable.length <= 16 ? usable.join(', ') : null,
+    suggestion: nearest(key, knownKeys(schema, path)),
     part: 'key',
   };
 }
@@ -82,7 +87,8 @@ function mismatch(value: unknown, issue: Issue, path: Path): Finding {
   const found = valueAt(value, path);
   const expected = issue.message;
   if (found === undefined && isMissing(value, path)) return { path, message: `${lastPart(path)} is missing`, expected };
-  const suggestion = issue.code === 'invalid_value' && typeof found === 'string' ? nearest(found, issue.values.map(String)) : null;
+  const suggestion =
+    issue.code === 'invalid_value' && typeof found === 'string' ? nearest(found, issue.values.map(String)) : null;
   return { path, message: `this must be ${expected}`, expected, suggestion };
 }
 

@@ -11,7 +11,12 @@ export function legacyFindings(value: unknown): readonly Finding[] {
   if (!isRecord(value)) return [];
   const findings = [...answers]
     .filter(([key]) => ownValue(value, key) !== undefined)
-    .map(([key, answer]): Finding => ({ path: [key], message: `${key} belongs to an older configuration style`, part: 'key', ...answer(value) }));
+    .map(([key, answer]): Finding => ({
+      path: [key],
+      message: `${key} belongs to an older configuration style`,
+      part: 'key',
+      ...answer(value),
+    }));
   const port = ownValue(value['acme'], 'port');
   if (port === undefined) return findings;
   return [
@@ -28,7 +33,10 @@ export function legacyFindings(value: unknown): readonly Finding[] {
 type Answer = (value: Record<string, unknown>) => Pick<Finding, 'suggestion' | 'expected'>;
 
 const answers: ReadonlyMap<string, Answer> = new Map<string, Answer>([
-  ['useHttpProxy', (value) => ({ expected: 'match.protocol on the routes of those ports', suggestion: httpLines(value).join('\n') })],
+  [
+    'useHttpProxy',
+    (value) => ({ expected: 'match.protocol on the routes of those ports', suggestion: httpLines(value).join('\n') }),
+  ],
   ['httpProxyPort', () => ({ expected: 'nothing: there is no second port behind the proxy any more; remove the key' })],
   ['fromPort', (value) => ({ expected: 'a route', suggestion: portLines(value).join('\n') })],
   ['toPort', (value) => ({ expected: 'action.target.port of a route', suggestion: portLines(value).join('\n') })],
@@ -42,7 +50,10 @@ const answers: ReadonlyMap<string, Answer> = new Map<string, Answer>([
   ['inactivityTimeout', timeout('inactivityTimeout', 'idle')],
   ['socketTimeout', timeout('socketTimeout', 'idle')],
   ['maxConnectionLifetime', timeout('maxConnectionLifetime', 'lifetime')],
-  ['connectionCleanupInterval', () => ({ expected: 'nothing: every connection owns its deadlines and no sweeper runs; remove the key' })],
+  [
+    'connectionCleanupInterval',
+    () => ({ expected: 'nothing: every connection owns its deadlines and no sweeper runs; remove the key' }),
+  ],
 ]);
 
 function timeout(key: string, name: string): Answer {
@@ -55,19 +66,32 @@ function timeout(key: string, name: string): Answer {
 function httpLines(value: Record<string, unknown>): readonly string[] {
   const listed = value['useHttpProxy'];
   const ports = (Array.isArray(listed) ? listed : [listed]).filter(isPort);
-  return ['routes:', ...(ports.length > 0 ? ports : [80]).flatMap((port) => routeLines(`http-${port}`, `{ ports: ${port}, protocol: http }`, '127.0.0.1', 3000)), ...acmeLines(value)];
+  return [
+    'routes:',
+    ...(ports.length > 0 ? ports : [80]).flatMap((port) =>
+      routeLines(`http-${port}`, `{ ports: ${port}, protocol: http }`, '127.0.0.1', 3000),
+    ),
+    ...acmeLines(value),
+  ];
 }
 
 function portLines(value: Record<string, unknown>): readonly string[] {
   const from = isPort(value['fromPort']) ? value['fromPort'] : 8080;
   const to = isPort(value['toPort']) ? value['toPort'] : 3000;
-  const host = typeof value['targetIP'] === 'string' && /^[\w.:-]{1,253}$/.test(value['targetIP']) ? value['targetIP'] : '127.0.0.1';
+  const host =
+    typeof value['targetIP'] === 'string' && /^[\w.:-]{1,253}$/.test(value['targetIP'])
+      ? value['targetIP']
+      : '127.0.0.1';
   return ['routes:', ...routeLines(`port-${from}`, `{ ports: ${from} }`, host, to)];
 }
 
 function routeLines(name: string, match: string, host: string, port: number): readonly string[] {
   const written = host.includes(':') ? JSON.stringify(host) : host;
-  return [`  - name: ${name}`, `    match: ${match}`, `    action: { type: forward, target: { host: ${written}, port: ${port} } }`];
+  return [
+    `  - name: ${name}`,
+    `    match: ${match}`,
+    `    action: { type: forward, target: { host: ${written}, port: ${port} } }`,
+  ];
 }
 
 function acmeLines(value: Record<string, unknown>): readonly string[] {

@@ -56,7 +56,10 @@ const fileBytesMax = 1_048_576;
 async function findConfig(cwd: string): Promise<string> {
   const found = (await candidates(cwd))[0];
   if (found !== undefined) return found;
-  throw new ProxyError('SALLYPORT_CONFIG_UNREADABLE', `there is no configuration in ${cwd}; looked for ${configFileNames.join(', ')}`);
+  throw new ProxyError(
+    'SALLYPORT_CONFIG_UNREADABLE',
+    `there is no configuration in ${cwd}; looked for ${configFileNames.join(', ')}`,
+  );
 }
 
 async function candidates(directory: string): Promise<readonly string[]> {
@@ -68,7 +71,13 @@ async function candidates(directory: string): Promise<readonly string[]> {
 async function withOthers(plan: ProxyPlan, path: string): Promise<ProxyPlan> {
   const others = (await candidates(dirname(path))).filter((name) => name !== basename(path));
   if (others.length === 0) return plan;
-  return { ...plan, warnings: [...plan.warnings, `${basename(path)} is used; ${others.join(', ')} beside it ${others.length === 1 ? 'is' : 'are'} not`] };
+  return {
+    ...plan,
+    warnings: [
+      ...plan.warnings,
+      `${basename(path)} is used; ${others.join(', ')} beside it ${others.length === 1 ? 'is' : 'are'} not`,
+    ],
+  };
 }
 
 async function readSource(path: string, shown: string): Promise<ConfigSource> {
@@ -78,7 +87,8 @@ async function readSource(path: string, shown: string): Promise<ConfigSource> {
   }
   if (/^\.[cm]?[jt]s$/.test(extname(path))) return importConfig(path, shown, version);
   const text = decoded(bytes);
-  if (text === null) throw new ConfigError([textProblem(shown, { line: 1, col: 1 }, 'the file is not UTF-8 text')], null);
+  if (text === null)
+    throw new ConfigError([textProblem(shown, { line: 1, col: 1 }, 'the file is not UTF-8 text')], null);
   return extname(path) === '.json' ? readJson(shown, text) : readYaml(shown, text);
 }
 
@@ -110,7 +120,9 @@ async function readBounded(path: string, shown: string): Promise<Contents> {
 
 function unreadable(shown: string, cause: unknown): never {
   const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown cause';
-  throw new ProxyError('SALLYPORT_CONFIG_UNREADABLE', `the configuration ${shown} cannot be read: ${reason}`, { cause });
+  throw new ProxyError('SALLYPORT_CONFIG_UNREADABLE', `the configuration ${shown} cannot be read: ${reason}`, {
+    cause,
+  });
 }
 
 function decoded(bytes: Buffer): string | null {

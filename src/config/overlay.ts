@@ -50,7 +50,15 @@ export function applyOverlay(root: unknown, { environment, usedNames, sets }: Ov
   for (const set of sets) {
     const path = parsePath(set.slice(0, Math.max(0, set.indexOf('='))));
     if (path !== null) give(flagName(set, path), path, set.slice(set.indexOf('=') + 1));
-    else problems.push({ source: `--set ${(set.split('=')[0] ?? '').slice(0, 40)}`, finding: { path: [], message: 'this is not path=value', expected: 'a path and a value, such as timeouts.idle=2m' } });
+    else
+      problems.push({
+        source: `--set ${(set.split('=')[0] ?? '').slice(0, 40)}`,
+        finding: {
+          path: [],
+          message: 'this is not path=value',
+          expected: 'a path and a value, such as timeouts.idle=2m',
+        },
+      });
   }
   return { given, problems };
 }
@@ -80,7 +88,8 @@ function pathOfVariable(name: string): Path | null {
     if (after === undefined ? name === pattern : name.startsWith(before) && name.endsWith(after)) {
       const free = name.slice(before.length, name.length - (after ?? '').length);
       if (after === undefined) return path;
-      if (/^[A-Z0-9]+(?:_[A-Z0-9]+)*$/.test(free)) return path.map((part) => (part === '*' ? free.toLowerCase().replaceAll('_', '-') : part));
+      if (/^[A-Z0-9]+(?:_[A-Z0-9]+)*$/.test(free))
+        return path.map((part) => (part === '*' ? free.toLowerCase().replaceAll('_', '-') : part));
     }
   }
   return null;
@@ -88,7 +97,12 @@ function pathOfVariable(name: string): Path | null {
 
 function unknownVariable(name: string): Finding {
   const known = variables.map((variable) => variable.name);
-  return { path: [], message: 'this variable names nothing in the configuration', suggestion: nearest(name, known), part: 'key' };
+  return {
+    path: [],
+    message: 'this variable names nothing in the configuration',
+    suggestion: nearest(name, known),
+    part: 'key',
+  };
 }
 
 /** Sections on the way are made where they are missing; a list only ever has the places it has. */

@@ -30,7 +30,11 @@ export function expandPlaceholders(value: unknown, environment: Environment): Ex
     if (typeof item === 'string') return item.includes('${') ? text(item, path) : item;
     if (!Array.isArray(item) && !isRecord(item)) return item;
     if (around.includes(item) || around.length >= depthMax) {
-      findings.push({ path, message: around.includes(item) ? 'this contains itself' : 'this is nested too deeply', part: 'key' });
+      findings.push({
+        path,
+        message: around.includes(item) ? 'this contains itself' : 'this is nested too deeply',
+        part: 'key',
+      });
       return null;
     }
     around.push(item);
@@ -48,10 +52,16 @@ export function expandPlaceholders(value: unknown, environment: Environment): Ex
   const text = (written: string, path: Path): string => {
     templates.set(formatPath(path), written);
     return written.replaceAll(placeholder, (whole, name: string | undefined, fallback: string | undefined) => {
-      if (name === undefined) findings.push({ path, message: 'this placeholder is not complete', expected: placeholderForms });
+      if (name === undefined)
+        findings.push({ path, message: 'this placeholder is not complete', expected: placeholderForms });
       else names.add(name);
       const found = name === undefined ? whole : valueOf(environment, name, fallback);
-      if (found === null) findings.push({ path, message: `the environment variable ${name} is not set`, expected: `${name} in the environment, or a default: \${${name}:-…}` });
+      if (found === null)
+        findings.push({
+          path,
+          message: `the environment variable ${name} is not set`,
+          expected: `${name} in the environment, or a default: \${${name}:-…}`,
+        });
       return found ?? '';
     });
   };

@@ -16,7 +16,10 @@ export function portsOf(ranges: readonly PortRange[]): readonly number[] {
 }
 
 /** What listens on each port, in the order given; ports ascending. */
-export function routesByPort<Route>(routes: readonly Route[], rangesOf: (route: Route) => readonly PortRange[]): ReadonlyMap<number, readonly Route[]> {
+export function routesByPort<Route>(
+  routes: readonly Route[],
+  rangesOf: (route: Route) => readonly PortRange[],
+): ReadonlyMap<number, readonly Route[]> {
   const byPort = new Map<number, Route[]>();
   for (const route of routes) {
     for (const port of portsOf(rangesOf(route))) {

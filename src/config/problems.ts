@@ -36,7 +36,11 @@ export class ConfigError extends ProxyError {
   constructor(problems: readonly ConfigProblem[], sourceText: string | null, options?: { readonly cause?: unknown }) {
     const sorted = sortProblems(problems);
     const count = sorted.length === 1 ? '1 problem' : `${sorted.length} problems`;
-    super('SALLYPORT_CONFIG_INVALID', [`the configuration has ${count}`, ...sorted.map(problemLine)].join('\n'), options);
+    super(
+      'SALLYPORT_CONFIG_INVALID',
+      [`the configuration has ${count}`, ...sorted.map(problemLine)].join('\n'),
+      options,
+    );
     this.name = 'ConfigError';
     this.problems = sorted;
     this.report = formatProblems(sorted, sourceText);
@@ -67,7 +71,8 @@ export function sortProblems(problems: readonly ConfigProblem[]): readonly Confi
 function formatProblem(problem: ConfigProblem, sourceText: string | null): string {
   const lines = [problemLine(problem)];
   if (sourceText !== null && problem.line !== null) lines.push(codeFrame(sourceText, problem.line, problem.col ?? 1));
-  if (problem.expected !== null && !problem.message.includes(problem.expected)) lines.push(`  expected: ${problem.expected}`);
+  if (problem.expected !== null && !problem.message.includes(problem.expected))
+    lines.push(`  expected: ${problem.expected}`);
   if (problem.got !== null) lines.push(`  got: ${problem.got}`);
   if (problem.suggestion !== null) lines.push(suggestionLines(problem.suggestion));
   return lines.join('\n');

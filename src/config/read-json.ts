@@ -47,7 +47,10 @@ function onlyLacksItsEnd(beginning: string): boolean {
     return true;
   } catch (error) {
     const offset = saidOffset(error);
-    if (offset !== null) return offset >= beginning.length || (error instanceof SyntaxError && error.message.startsWith('Unterminated string'));
+    if (offset !== null)
+      return (
+        offset >= beginning.length || (error instanceof SyntaxError && error.message.startsWith('Unterminated string'))
+      );
     return error instanceof SyntaxError && error.message.startsWith('Unexpected end');
   }
 }

@@ -12,12 +12,22 @@ import { yamlSentence } from './yaml-sentences.ts';
 /** @param file as it shall appear in problems. */
 export function readYaml(file: string, text: string): ConfigSource {
   const parsed = parseText(text);
-  if (parsed === null) return unsound(file, text, textProblem(file, { line: 1, col: 1 }, 'this is nested too deeply to be read'));
+  if (parsed === null)
+    return unsound(file, text, textProblem(file, { line: 1, col: 1 }, 'this is nested too deeply to be read'));
   const problems = syntaxProblems(file, parsed);
-  const broken = [...parsed.document.errors, ...parsed.document.warnings].some((error) => error.code !== 'DUPLICATE_KEY');
+  const broken = [...parsed.document.errors, ...parsed.document.warnings].some(
+    (error) => error.code !== 'DUPLICATE_KEY',
+  );
   const value = broken ? { ok: true, value: undefined } : valueOf(parsed.document);
   if (!value.ok) {
-    problems.push(textProblem(file, { line: 1, col: 1 }, 'aliases repeat too much: this would grow without bound', 'write the repeated part out'));
+    problems.push(
+      textProblem(
+        file,
+        { line: 1, col: 1 },
+        'aliases repeat too much: this would grow without bound',
+        'write the repeated part out',
+      ),
+    );
   }
   return { file, text, value: value.value, problems, sound: !broken && value.ok, locate: locator(parsed) };
 }
@@ -40,7 +50,10 @@ function parseText(text: string): Parsed | null {
 
 /** `443` and `"443"` are one key once the map is an object. */
 function sameKey(left: unknown, right: unknown): boolean {
-  return left === right || (isScalar(left) && isScalar(right) && left.value !== '<<' && String(left.value) === String(right.value));
+  return (
+    left === right ||
+    (isScalar(left) && isScalar(right) && left.value !== '<<' && String(left.value) === String(right.value))
+  );
 }
 
 function syntaxProblems(file: string, { document, positionAt }: Parsed): ConfigProblem[] {

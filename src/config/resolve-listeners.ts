@@ -22,31 +22,44 @@ export interface ResolvedTimeouts {
 
 export function resolveAllTimeouts({ sections, routes }: Draft, places: Places): ResolvedTimeouts {
   const top: TimeoutsLevel = { own: sections.timeouts, path: ['timeouts'] };
-  const plans = routes.map(({ index, route }) => resolveTimeouts([{ own: route.timeouts, path: ['routes', index, 'timeouts'] }, top], places));
+  const plans = routes.map(({ index, route }) =>
+    resolveTimeouts([{ own: route.timeouts, path: ['routes', index, 'timeouts'] }, top], places),
+  );
   const listeners = new Map<number, TimeoutsPlan>();
   for (const [port, candidates] of byPort(routes)) {
     const own = sections.listeners?.[port]?.timeouts;
     const base = resolveTimeouts([{ own, path: ['listeners', String(port), 'timeouts'] }, top], places);
     const candidatePlans = candidates.flatMap(({ index }) => plans[index] ?? []);
-    listeners.set(port, early.reduce((plan, name) => (own?.[name] === undefined ? adopt(plan, name, candidatePlans) : plan), base));
+    listeners.set(
+      port,
+      early.reduce((plan, name) => (own?.[name] === undefined ? adopt(plan, name, candidatePlans) : plan), base),
+    );
   }
   return { proxy: resolveTimeouts([top], places), routes: plans, listeners };
 }
 
 /** Routes that declare an early deadline which the listener, or another route of the port, contradicts. */
-export function checkEarlyDeadlines({ sections, routes }: Draft, { routes: plans }: ResolvedTimeouts): readonly Finding[] {
+export function checkEarlyDeadlines(
+  { sections, routes }: Draft,
+  { routes: plans }: ResolvedTimeouts,
+): readonly Finding[] {
   const findings = new Map<string, Finding>();
   for (const [port, candidates] of byPort(routes)) {
     for (const name of early) {
       const listener = sections.listeners?.[port]?.timeouts?.[name];
-      const others = listener === undefined ? candidates.map(({ index }) => plans[index]?.values[name] ?? null) : [listener];
+      const others =
+        listener === undefined ? candidates.map(({ index }) => plans[index]?.values[name] ?? null) : [listener];
       for (const { index, route } of candidates) {
         const own = route.timeouts?.[name];
         const path = ['routes', index, 'timeouts', name];
         const values = own === undefined ? [] : distinct([own, ...others], name);
         if (values.length < 2 || findings.has(path.join('.'))) continue;
         const message = `${name} cannot be enforced here: it runs before a route is known, and port ${port} would need ${values.join(' and ')} at once`;
-        findings.set(path.join('.'), { path, message, suggestion: `listeners.${port}.timeouts.${name}, for every route of the port` });
+        findings.set(path.join('.'), {
+          path,
+          message,
+          suggestion: `listeners.${port}.timeouts.${name}, for every route of the port`,
+        });
       }
     }
   }

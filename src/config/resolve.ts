@@ -51,26 +51,45 @@ export function resolveConfig(input: unknown, options: ResolveOptions = {}): Pro
 export function resolveSource(source: ConfigSource, { env = {}, sets = [], holdTime }: ResolveOptions = {}): ProxyPlan {
   if (!source.sound) throw new ConfigError(source.problems, source.text);
   const { value, findings: expansion, templates, names } = expandPlaceholders(source.value, env);
-  const overlay = isRecord(value) ? applyOverlay(value, { environment: env, usedNames: names, sets }) : { given: new Map(), problems: [] };
+  const overlay = isRecord(value)
+    ? applyOverlay(value, { environment: env, usedNames: names, sets })
+    : { given: new Map(), problems: [] };
   const places = placesOf(source, overlay.given);
 
   const draft = draftOf(value);
   const timeouts = resolveAllTimeouts(draft, places);
   const schema = schemaFindings(configSchema, value);
   const checks = [...legacyFindings(value), ...checkAll(draft)];
-  const timing = [...checkEarlyDeadlines(draft, timeouts), ...(touchesTimes(schema) ? [] : checkHoldTime(draft, timeouts, holdTime))];
+  const timing = [
+    ...checkEarlyDeadlines(draft, timeouts),
+    ...(touchesTimes(schema) ? [] : checkHoldTime(draft, timeouts, holdTime)),
+  ];
   const findings = [...expansion, ...withoutReplaced(schema, [...expansion, ...checks]), ...checks, ...timing];
 
-  const problems = [...source.problems, ...toProblems(findings, { places, value, templates }), ...overlay.problems.map(overlayProblem)];
+  const problems = [
+    ...source.problems,
+    ...toProblems(findings, { places, value, templates }),
+    ...overlay.problems.map(overlayProblem),
+  ];
   const parsed = configSchema.safeParse(value);
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems, source.text);
-  return buildPlan({ config: parsed.data, timeouts, places, builtIn: builtinDetectors, warnings: warningsOf(draft, timeouts, places) });
+  return buildPlan({
+    config: parsed.data,
+    timeouts,
+    places,
+    builtIn: builtinDetectors,
+    warnings: warningsOf(draft, timeouts, places),
+  });
 }
 
 function checkAll(draft: Draft): readonly Finding[] {
   const builtIn = builtinDetectors.map(({ name }) => name);
   const protocols = protocolNames(draft.sections, builtIn);
-  return [...checkDetectors(draft.sections, builtIn), ...draft.routes.flatMap((route) => checkRoute(route, protocols)), ...checkRoutes(draft)];
+  return [
+    ...checkDetectors(draft.sections, builtIn),
+    ...draft.routes.flatMap((route) => checkRoute(route, protocols)),
+    ...checkRoutes(draft),
+  ];
 }
 
 /** Whoever knows why a value is wrong says it instead of the schema, which only knows that. */

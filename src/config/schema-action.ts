@@ -12,22 +12,35 @@ type Asked = { readonly input: unknown };
 
 const hostExpected = 'a host name or an address, without port and scheme';
 const host = z
-  .string({ error: ({ input }: Asked) => (typeof input === 'function' ? 'a target host that is a function is not built yet' : hostExpected) })
+  .string({
+    error: ({ input }: Asked) =>
+      typeof input === 'function' ? 'a target host that is a function is not built yet' : hostExpected,
+  })
   .transform((text, context) => {
     const bare = /^\[(.*)\]$/.exec(text.trim())?.[1] ?? text.trim();
     if (isHost(bare)) return bare;
-    context.addIssue({ code: 'custom', message: 'this is not a host', params: { expected: hostExpected, suggestion: splitTarget(bare) } });
+    context.addIssue({
+      code: 'custom',
+      message: 'this is not a host',
+      params: { expected: hostExpected, suggestion: splitTarget(bare) },
+    });
     return z.NEVER;
   });
 
 const targetPort = wholeNumber(1, 65_535, 'a port, 1 to 65535');
-const targetPortOrLater = z.union([
-  targetPort,
-  z.literal('preserve').transform((_, context) => {
-    context.addIssue({ code: 'custom', message: 'port: preserve is not built yet', params: {} });
-    return z.NEVER;
-  }),
-], { error: ({ input }: Asked) => (typeof input === 'function' ? 'a target port that is a function is not built yet' : 'a port, 1 to 65535') });
+const targetPortOrLater = z.union(
+  [
+    targetPort,
+    z.literal('preserve').transform((_, context) => {
+      context.addIssue({ code: 'custom', message: 'port: preserve is not built yet', params: {} });
+      return z.NEVER;
+    }),
+  ],
+  {
+    error: ({ input }: Asked) =>
+      typeof input === 'function' ? 'a target port that is a function is not built yet' : 'a port, 1 to 65535',
+  },
+);
 
 function targetError({ input }: Asked): string {
   if (typeof input === 'function') return 'a target function is not built yet';
@@ -36,15 +49,21 @@ function targetError({ input }: Asked): string {
 
 const targetShape = { host, port: targetPortOrLater, unix: notBuilt('a UNIX socket as a target') };
 const target = z.strictObject(targetShape, { error: targetError });
-const targetInList = z.strictObject({ ...targetShape, match: notBuilt('a match of a single target') }, { error: targetError });
+const targetInList = z.strictObject(
+  { ...targetShape, match: notBuilt('a match of a single target') },
+  { error: targetError },
+);
 
 const tlsModes = ['passthrough'] as const;
 const laterTlsModes: readonly unknown[] = ['terminate', 'terminate-and-reencrypt'];
 export const tlsSchema = z.strictObject(
   {
-    mode: z.enum(tlsModes, {
-      error: ({ input }) => (laterTlsModes.includes(input) ? `tls mode ${String(input)} is not built yet` : 'passthrough'),
-    }).meta({ description: 'passthrough: the client hello is read, nothing is decrypted; protocol tls is implied.' }),
+    mode: z
+      .enum(tlsModes, {
+        error: ({ input }) =>
+          laterTlsModes.includes(input) ? `tls mode ${String(input)} is not built yet` : 'passthrough',
+      })
+      .meta({ description: 'passthrough: the client hello is read, nothing is decrypted; protocol tls is implied.' }),
     certificate: notBuilt('tls.certificate'),
     acme: notBuilt('tls.acme'),
     minVersion: notBuilt('tls.minVersion'),
@@ -66,14 +85,22 @@ const engine = z
 
 export const actionSchema = z.strictObject(
   {
-    type: z.enum(actionTypes, {
-      error: ({ input }) => (laterActionTypes.includes(input) ? `action type ${String(input)} is not built yet` : 'forward or block'),
-    }).meta({ description: 'forward: connect to a target and carry bytes both ways. block: let the client go.' }),
+    type: z
+      .enum(actionTypes, {
+        error: ({ input }) =>
+          laterActionTypes.includes(input) ? `action type ${String(input)} is not built yet` : 'forward or block',
+      })
+      .meta({ description: 'forward: connect to a target and carry bytes both ways. block: let the client go.' }),
     target: target.meta({ description: 'Where to connect to.' }).optional(),
-    targets: oneOrMany(targetInList, 'a list of { host, port }').meta({ description: 'Several places, taken in turn.' }).optional(),
+    targets: oneOrMany(targetInList, 'a list of { host, port }')
+      .meta({ description: 'Several places, taken in turn.' })
+      .optional(),
     how: z
       .enum(['reset', 'fin', 'reply'], { error: 'reset, fin or reply' })
-      .meta({ description: 'block only. reset: RST. fin: FIN. reply: the refusal of the client\'s own protocol, then FIN. Default: reset.' })
+      .meta({
+        description:
+          "block only. reset: RST. fin: FIN. reply: the refusal of the client's own protocol, then FIN. Default: reset.",
+      })
       .optional(),
     engine,
     forwardingEngine: engine,
@@ -98,7 +125,9 @@ export const actionSchema = z.strictObject(
 /** A name of letters, digits, dots and hyphens, or an address; colons only as IPv6 has them. */
 function isHost(text: string): boolean {
   if (text.length === 0 || text.length > 253) return false;
-  return text.includes(':') ? /^[\da-f:.]+(%[\w.-]+)?$/i.test(text) && text.split(':').length > 2 : /^[\p{L}\d_]([\p{L}\d_.-]*[\p{L}\d_.])?$/u.test(text);
+  return text.includes(':')
+    ? /^[\da-f:.]+(%[\w.-]+)?$/i.test(text) && text.split(':').length > 2
+    : /^[\p{L}\d_]([\p{L}\d_.-]*[\p{L}\d_.])?$/u.test(text);
 }
 
 /** `http://127.0.0.1:3000` and `127.0.0.1:3000` as a target. */

@@ -15,15 +15,17 @@ const portExpected = 'a port (0 to 65535), a range { from, to }, or a list of th
 const onePort = wholeNumber(0, 65_535, portExpected).transform((port): PortRange => ({ from: port, to: port }));
 
 const rangeEnd = wholeNumber(1, 65_535, 'a port, 1 to 65535');
-const portRange = z.strictObject({ from: rangeEnd, to: rangeEnd }, { error: portExpected }).transform((range, context): PortRange => {
-  if (range.from <= range.to) return range;
-  context.addIssue({
-    code: 'custom',
-    message: 'a range of ports begins with its smaller end',
-    params: { suggestion: `{ from: ${range.to}, to: ${range.from} }` },
+const portRange = z
+  .strictObject({ from: rangeEnd, to: rangeEnd }, { error: portExpected })
+  .transform((range, context): PortRange => {
+    if (range.from <= range.to) return range;
+    context.addIssue({
+      code: 'custom',
+      message: 'a range of ports begins with its smaller end',
+      params: { suggestion: `{ from: ${range.to}, to: ${range.from} }` },
+    });
+    return z.NEVER;
   });
-  return z.NEVER;
-});
 
 /** Text that is no port: a UNIX path belongs to a later part, `8080-8090` is written as a range. */
 const otherPort = z.string({ error: portExpected }).transform((text, context): PortRange => {
@@ -58,7 +60,9 @@ export const matchSchema = z.strictObject(
     domains: oneOrMany(domain, 'a host name or a list of them')
       .meta({ description: 'Names asked for by SNI or Host: exact, *.example, example.*, or any glob of labels.' })
       .optional(),
-    protocol: label('the name of a protocol').meta({ description: 'What the first bytes must be: tcp (anything), a built-in detector or one of your own.' }).optional(),
+    protocol: label('the name of a protocol')
+      .meta({ description: 'What the first bytes must be: tcp (anything), a built-in detector or one of your own.' })
+      .optional(),
     alpn: oneOrMany(label('a protocol name such as h2'), 'a protocol name or a list of them')
       .meta({ description: 'Application protocols offered in the TLS client hello; any of them.' })
       .optional(),

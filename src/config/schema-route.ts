@@ -12,15 +12,21 @@ import { label, notBuilt, oneOrMany, toggle, wholeNumber } from './schema-values
 
 export const interpreterSchema = z
   .enum(['compiled', 'xstate'], { error: 'compiled or xstate' })
-  .meta({ description: 'How the chart of a connection is run: as a compiled table, or as an XState actor. Default: compiled.' });
+  .meta({
+    description: 'How the chart of a connection is run: as a compiled table, or as an XState actor. Default: compiled.',
+  });
 
 const routeShape = {
   name: label('a name').meta({ description: 'Unique; shown in logs, metrics and explanations.' }),
   description: z.string({ error: 'text' }).optional(),
   tags: oneOrMany(label('a tag'), 'a tag or a list of them').optional(),
-  enabled: toggle().meta({ description: 'false: what the route matches is refused (refused.protocol). Default: true.' }).optional(),
+  enabled: toggle()
+    .meta({ description: 'false: what the route matches is refused (refused.protocol). Default: true.' })
+    .optional(),
   match: matchSchema,
-  priority: wholeNumber(-1_000_000_000, 1_000_000_000, 'a whole number').meta({ description: 'Higher first; then specificity; then order. Default: 0.' }).optional(),
+  priority: wholeNumber(-1_000_000_000, 1_000_000_000, 'a whole number')
+    .meta({ description: 'Higher first; then specificity; then order. Default: 0.' })
+    .optional(),
   action: actionSchema,
   tls: tlsSchema.meta({ description: 'Also accepted as action.tls, never both.' }).optional(),
   security: notBuilt('security'),
@@ -29,19 +35,24 @@ const routeShape = {
   onReload: notBuilt('onReload'),
   interpreter: interpreterSchema.optional(),
   keepHalfOpen: toggle()
-    .meta({ description: 'true: a client that sent FIN and nothing else before the dial completed is still connected. Default: false.' })
+    .meta({
+      description:
+        'true: a client that sent FIN and nothing else before the dial completed is still connected. Default: false.',
+    })
     .optional(),
 };
 
 export const routeSchema = z.strictObject(routeShape, { error: 'an object with name, match and action' });
 
 /** What is left of a route when its wrong parts are taken out, for the checks that look at several parts at once. */
-export const routeDraftSchema = z.strictObject({
-  ...routeShape,
-  match: matchSchema.partial(),
-  action: actionSchema.partial(),
-  tls: tlsSchema.partial().optional(),
-}).partial();
+export const routeDraftSchema = z
+  .strictObject({
+    ...routeShape,
+    match: matchSchema.partial(),
+    action: actionSchema.partial(),
+    tls: tlsSchema.partial().optional(),
+  })
+  .partial();
 
 export type RouteInput = z.output<typeof routeSchema>;
 export type RouteDraft = z.output<typeof routeDraftSchema>;

@@ -18,10 +18,16 @@ export type TimeoutsScope = 'proxy' | 'listener' | 'route';
 /** A section of deadlines; milliseconds, null for never, undefined for "not set here". */
 export function timeoutsSchema(scope: TimeoutsScope) {
   const error = 'an object of deadlines, such as { dial: 5s, idle: 5m }';
-  return z.strictObject(deadlineRecord((name) => deadlineSchema(name, scope)), { error });
+  return z.strictObject(
+    deadlineRecord((name) => deadlineSchema(name, scope)),
+    { error },
+  );
 }
 
-function deadlineSchema(name: DeadlineName, scope: TimeoutsScope): z.ZodOptional<z.ZodType<number | null, string | number | boolean>> {
+function deadlineSchema(
+  name: DeadlineName,
+  scope: TimeoutsScope,
+): z.ZodOptional<z.ZodType<number | null, string | number | boolean>> {
   const reason = whyNot(name, scope);
   if (reason !== null) return refused(reason);
   if (name === 'readinessDelay') return zeroUntilBuilt(name);
@@ -48,7 +54,15 @@ function defaultText(name: DeadlineName): string {
   return `${ms} ms`;
 }
 
-const later: ReadonlySet<DeadlineName> = new Set(['queue', 'readinessDelay', 'requestHead', 'requestBody', 'response', 'keepAlive', 'poolIdle']);
+const later: ReadonlySet<DeadlineName> = new Set([
+  'queue',
+  'readinessDelay',
+  'requestHead',
+  'requestBody',
+  'response',
+  'keepAlive',
+  'poolIdle',
+]);
 const wholeProxy: ReadonlySet<DeadlineName> = new Set(['startup', 'drain', 'readinessDelay']);
 const beforeRoute: ReadonlySet<DeadlineName> = new Set(['admission', 'sniff', 'serverFirst', 'linger']);
 

@@ -8,7 +8,7 @@
  */
 import { z } from 'zod';
 
-import { durationExpected, parseDuration } from './duration.ts';
+import { durationExpected, type DurationResult, parseDuration } from './duration.ts';
 
 /** A key that belongs to a later part: known, and refused. */
 export function notBuilt(what: string): z.ZodOptional<z.ZodNever> {
@@ -23,7 +23,9 @@ export function refused(message: string): z.ZodOptional<z.ZodNever> {
 /** `true` belongs to a later part; `false` is what happens anyway. */
 export function offUntilBuilt(what: string) {
   const error = `${what} is not built yet`;
-  return z.union([z.literal(false, { error }), z.literal('false', { error }).transform(() => false as const)], { error }).optional();
+  return z
+    .union([z.literal(false, { error }), z.literal('false', { error }).transform(() => false as const)], { error })
+    .optional();
 }
 
 /** A whole number within bounds; its text form too. */
@@ -40,12 +42,17 @@ export function count() {
 
 export function toggle() {
   const error = 'true or false';
-  return z.union([z.boolean({ error }), z.enum(['true', 'false'], { error }).transform((text) => text === 'true')], { error });
+  return z.union([z.boolean({ error }), z.enum(['true', 'false'], { error }).transform((text) => text === 'true')], {
+    error,
+  });
 }
 
 /** One or a list; always a list afterwards. */
 export function oneOrMany<Item extends z.ZodType>(item: Item, error: string) {
-  const many = z.array(item, { error }).min(1, { error: `${error}, at least one` }).readonly();
+  const many = z
+    .array(item, { error })
+    .min(1, { error: `${error}, at least one` })
+    .readonly();
   return z.union([item.transform((one) => [one]), many], { error });
 }
 
@@ -71,22 +78,40 @@ export function duration({ infinite, zero, trueMs }: DurationRules) {
   const alternatives = [...(infinite ? ['`infinite`'] : []), ...(trueMs === null ? [] : ['true', 'false'])];
   const error = [durationExpected, ...alternatives].join(', or ');
   const text = z.string({ error }).meta({ examples: ['250ms', '5s', '10m', '1h', ...(infinite ? ['infinite'] : [])] });
-  const forms = trueMs === null ? z.union([z.number({ error }), text], { error }) : z.union([z.number({ error }), text, z.boolean()], { error });
+  const forms =
+    trueMs === null
+      ? z.union([z.number({ error }), text], { error })
+      : z.union([z.number({ error }), text, z.boolean()], { error });
   return forms.transform((value, context): number | null => {
-    const refuse = (message: string, suggestion: string | null): never => {
-      context.addIssue({ code: 'custom', message, params: { expected: error, suggestion } });
-      return z.NEVER;
-    };
-    const wanted = typeof value === 'string' ? value.trim() : value;
-    if (trueMs !== null && (wanted === true || wanted === 'true')) return trueMs;
-    if (trueMs !== null && (wanted === false || wanted === 'false')) return null;
-    if (wanted === 'infinite' || wanted === Number.POSITIVE_INFINITY) {
-      return infinite ? null : refuse('infinite is allowed for idle and lifetime only', null);
-    }
-    if (typeof wanted === 'boolean') return refuse('this is not a duration', null);
-    const parsed = parseDuration(wanted);
-    if (!parsed.ok) return refuse(parsed.message, parsed.suggestion);
-    if (parsed.ms === 0 && !zero) return refuse('a duration must be greater than zero', infinite ? 'infinite' : null);
-    return parsed.ms;
+    const read = readDuration(typeof value === 'string' ? value.trim() : value, { infinite, zero, trueMs });
+    if (read.ok) return read.ms;
+    context.addIssue({
+      code: 'custom',
+      message: read.message,
+      params: { expected: error, suggestion: read.suggestion },
+    });
+    return z.NEVER;
   });
+}
+
+type DurationRead = { readonly ok: true; readonly ms: number | null } | Extract<DurationResult, { readonly ok: false }>;
+
+function readDuration(value: string | number | boolean, { infinite, zero, trueMs }: DurationRules): DurationRead {
+  if (trueMs !== null && isToggle(value)) return { ok: true, ms: String(value) === 'true' ? trueMs : null };
+  if (value === 'infinite' || value === Number.POSITIVE_INFINITY) {
+    return infinite ? { ok: true, ms: null } : refuse('infinite is allowed for idle and lifetime only');
+  }
+  if (typeof value === 'boolean') return refuse('this is not a duration');
+  const parsed = parseDuration(value);
+  return parsed.ok && parsed.ms === 0 && !zero
+    ? refuse('a duration must be greater than zero', infinite ? 'infinite' : null)
+    : parsed;
+}
+
+function isToggle(value: unknown): boolean {
+  return typeof value === 'boolean' || value === 'true' || value === 'false';
+}
+
+function refuse(message: string, suggestion: string | null = null): DurationRead {
+  return { ok: false, message, suggestion };
 }

@@ -7,21 +7,28 @@ import { z } from 'zod';
 
 import type { Path } from './path.ts';
 
-/** The keys the schema knows in the object at a path; empty where there is no object. */
+/** The keys that may be used in the object at a path; what is not built yet is left out. Empty where there is no object. */
+export function usableKeys(schema: z.core.$ZodType, path: Path): readonly string[] {
+  const entries = objectsAt(schema, path).flatMap((one) => Object.entries(shapeOf(one)));
+  return entries.filter(([, child]) => !branches(child).every((one) => one instanceof z.ZodNever)).map(([key]) => key);
+}
+
+/** The keys the schema knows in the object at a path, built or not. */
 export function knownKeys(schema: z.core.$ZodType, path: Path): readonly string[] {
-  const found = path.reduce<readonly z.core.$ZodType[]>((schemas, key) => schemas.flatMap((one) => below(one, key)), [schema]);
-  return found.flatMap((one) => objectsOf(one)).flatMap((one) => Object.keys(one.shape));
+  return objectsAt(schema, path).flatMap((one) => Object.keys(shapeOf(one)));
 }
 
 /** Every path to a single value; `*` stands for any name in a section whose names are free. Lists are left out. */
 export function scalarPaths(schema: z.core.$ZodType): readonly (readonly string[])[] {
-  return branches(schema).flatMap((one): readonly (readonly string[])[] => {
-    if (one instanceof z.ZodObject) {
-      return Object.entries(one.shape).flatMap(([key, child]) => scalarPaths(child).map((path) => [key, ...path]));
-    }
-    if (one instanceof z.ZodRecord) return scalarPaths(one.valueType).map((path) => ['*', ...path]);
-    return one instanceof z.ZodArray ? [] : [[]];
-  }).filter(isFirst);
+  return branches(schema)
+    .flatMap((one): readonly (readonly string[])[] => {
+      if (one instanceof z.ZodObject) {
+        return Object.entries(shapeOf(one)).flatMap(([key, child]) => scalarPaths(child).map((path) => [key, ...path]));
+      }
+      if (one instanceof z.ZodRecord) return scalarPaths(one.valueType).map((path) => ['*', ...path]);
+      return one instanceof z.ZodArray ? [] : [[]];
+    })
+    .filter(isFirst);
 }
 
 function isFirst(path: readonly string[], index: number, all: readonly (readonly string[])[]): boolean {
@@ -31,7 +38,7 @@ function isFirst(path: readonly string[], index: number, all: readonly (readonly
 function below(schema: z.core.$ZodType, key: string | number): readonly z.core.$ZodType[] {
   return branches(schema).flatMap((one) => {
     if (one instanceof z.ZodObject) {
-      const child = Object.hasOwn(one.shape, key) ? one.shape[key] : undefined;
+      const child = Object.entries(shapeOf(one)).find(([name]) => name === key)?.[1];
       return child === undefined ? [] : [child];
     }
     if (one instanceof z.ZodRecord) return [one.valueType];
@@ -39,8 +46,14 @@ function below(schema: z.core.$ZodType, key: string | number): readonly z.core.$
   });
 }
 
-function objectsOf(schema: z.core.$ZodType): readonly z.ZodObject[] {
-  return branches(schema).filter((one) => one instanceof z.ZodObject);
+function shapeOf(schema: z.ZodObject): Readonly<Record<string, z.core.$ZodType>> {
+  return schema.shape;
+}
+
+function objectsAt(schema: z.core.$ZodType, path: Path): readonly z.ZodObject[] {
+  let schemas: readonly z.core.$ZodType[] = [schema];
+  for (const key of path) schemas = schemas.flatMap((one) => below(one, key));
+  return schemas.flatMap((one) => branches(one)).filter((one) => one instanceof z.ZodObject);
 }
 
 /** The schema without its wrappers; each branch of a union by itself. */

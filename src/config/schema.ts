@@ -16,7 +16,11 @@ type Asked = { readonly input: unknown };
 
 const noWaitingRoom = z
   .strictObject(
-    { size: z.literal([0, '0'], { error: ({ input }: Asked) => (isSize(input) ? 'a waiting room is not built yet' : '0') }) },
+    {
+      size: z.literal([0, '0'], {
+        error: ({ input }: Asked) => (isSize(input) ? 'a waiting room is not built yet' : '0'),
+      }),
+    },
     { error: 'an object { size: 0 }' },
   )
   .optional();
@@ -27,8 +31,12 @@ function isSize(value: unknown): boolean {
 
 const listenerSchema = z.strictObject(
   {
-    host: label('an address to bind').meta({ description: 'The address to bind. Default: ::, which is IPv4 too.' }).optional(),
-    maxConnections: count().meta({ description: 'Connections at once on this listener; 0 refuses all. Default: only the global cap.' }).optional(),
+    host: label('an address to bind')
+      .meta({ description: 'The address to bind. Default: ::, which is IPv4 too.' })
+      .optional(),
+    maxConnections: count()
+      .meta({ description: 'Connections at once on this listener; 0 refuses all. Default: only the global cap.' })
+      .optional(),
     timeouts: timeoutsSchema('listener').optional(),
     acceptProxyProtocol: offUntilBuilt('acceptProxyProtocol'),
     waitingRoom: noWaitingRoom,
@@ -40,9 +48,13 @@ const listenerKey = z.string().regex(/^(?:0|[1-9]\d{0,4})$/, { error: 'a port of
 
 const limitsSchema = z.strictObject(
   {
-    maxConnections: count().meta({ description: 'Connections at once in the whole proxy; 0 refuses all. Default: 10000.' }).optional(),
+    maxConnections: count()
+      .meta({ description: 'Connections at once in the whole proxy; 0 refuses all. Default: 10000.' })
+      .optional(),
     maxHoldTime: duration({ infinite: false, zero: false, trueMs: null })
-      .meta({ description: 'The longest a silent peer may hold a slot; a route that allows more is an error. Default: off.' })
+      .meta({
+        description: 'The longest a silent peer may hold a slot; a route that allows more is an error. Default: off.',
+      })
       .optional(),
     maxConnectionsPerIp: notBuilt('limits.maxConnectionsPerIp'),
     rateLimit: notBuilt('limits.rateLimit'),
@@ -59,7 +71,9 @@ const detectorsSchema = z.record(
   { error: 'an object of detectors, such as { redis: false }' },
 );
 
-const fraction = z.union([z.number().min(0).max(1), z.string().regex(/^(?:0(?:\.\d{1,9})?|1(?:\.0{1,9})?)$/)], { error: 'a number from 0 to 1' });
+const fraction = z.union([z.number().min(0).max(1), z.string().regex(/^(?:0(?:\.\d{1,9})?|1(?:\.0{1,9})?)$/)], {
+  error: 'a number from 0 to 1',
+});
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -67,21 +81,43 @@ const sections = {
   $schema: z.string({ error: 'text' }).meta({ description: 'For editors; not read.' }).optional(),
   listeners: z.record(listenerKey, listenerSchema, { error: 'an object whose keys are ports' }).optional(),
   limits: limitsSchema.optional(),
-  timeouts: timeoutsSchema('proxy').meta({ description: 'Deadlines of every route that does not set its own.' }).optional(),
+  timeouts: timeoutsSchema('proxy')
+    .meta({ description: 'Deadlines of every route that does not set its own.' })
+    .optional(),
   detectors: detectorsSchema.optional(),
   interpreter: interpreterSchema.optional(),
   log: z
-    .strictObject({ level: z.enum(logLevels, { error: logLevels.join(', ') }).meta({ description: 'Default: info.' }).optional() }, { error: 'an object, such as { level: info }' })
+    .strictObject(
+      {
+        level: z
+          .enum(logLevels, { error: logLevels.join(', ') })
+          .meta({ description: 'Default: info.' })
+          .optional(),
+      },
+      { error: 'an object, such as { level: info }' },
+    )
     .optional(),
   workers: z
-    .literal([1, '1'], { error: ({ input }: Asked) => (input === 'auto' || isSize(input) ? `workers: ${String(input)} is not built yet` : '1') })
+    .literal([1, '1'], {
+      error: ({ input }: Asked) =>
+        input === 'auto' || isSize(input) ? `workers: ${String(input)} is not built yet` : '1',
+    })
     .optional(),
   store: z.string({ error: 'text such as file:./.sallyport' }).optional(),
   admin: z
-    .strictObject({ listen: z.string({ error: 'unix:/path or host:port' }).optional(), token: z.string({ error: 'text' }).optional() }, { error: 'an object, such as { listen: "unix:./sallyport.sock" }' })
+    .strictObject(
+      {
+        listen: z.string({ error: 'unix:/path or host:port' }).optional(),
+        token: z.string({ error: 'text' }).optional(),
+      },
+      { error: 'an object, such as { listen: "unix:./sallyport.sock" }' },
+    )
     .optional(),
   trace: z
-    .strictObject({ sample: fraction.optional(), keep: count().optional() }, { error: 'an object, such as { sample: 0, keep: 1000 }' })
+    .strictObject(
+      { sample: fraction.optional(), keep: count().optional() },
+      { error: 'an object, such as { sample: 0, keep: 1000 }' },
+    )
     .optional(),
   pools: notBuilt('pools'),
   trustedProxies: notBuilt('trustedProxies'),
@@ -90,7 +126,13 @@ const sections = {
 
 const rootError = { error: 'an object with routes' };
 
-export const configSchema = z.strictObject({ routes: z.array(routeSchema, { error: 'a list of routes' }).min(1, { error: 'at least one route' }).readonly(), ...sections }, rootError);
+export const configSchema = z.strictObject(
+  {
+    routes: z.array(routeSchema, { error: 'a list of routes' }).min(1, { error: 'at least one route' }).readonly(),
+    ...sections,
+  },
+  rootError,
+);
 
 /** A configuration without its routes, for checking what is left when some parts are wrong. */
 export const sectionsSchema = z.strictObject(sections, rootError);

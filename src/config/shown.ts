@@ -6,7 +6,7 @@
 import type { Path } from './path.ts';
 import { isRecord } from './plain.ts';
 
-const secretPart = /authentication|credential|pass(word|phrase|wd)?$|secret|token|key$|^eab$|^pfx$/i;
+const secretPart = /authentication|credential|pass(word|phrase|wd)?$|secret|token|keys?$|^eab$|^pfx$/i;
 const charsMax = 60;
 
 /** @param template the text as written, where it held placeholders: what came from the environment is not repeated. */
@@ -16,7 +16,7 @@ export function showValue(value: unknown, path: Path, template: string | null): 
   if (template !== null) return shorten(template);
   switch (typeof value) {
     case 'string':
-      return shorten(JSON.stringify(value.replaceAll(/\/\/[^\s/@]*@/g, '//[hidden]@')));
+      return shorten(JSON.stringify(value.replaceAll(/\/\/\S*@/g, '//[hidden]@')));
     case 'function':
       return 'a function';
     case 'bigint':
@@ -24,8 +24,11 @@ export function showValue(value: unknown, path: Path, template: string | null): 
       return `a ${typeof value}`;
     case 'object':
       return showObject(value);
-    default:
+    case 'number':
+    case 'boolean':
       return String(value);
+    default:
+      return null;
   }
 }
 

@@ -35,7 +35,12 @@ export function codeSource(value: unknown, file: string | null = null): ConfigSo
 }
 
 /** A problem with a text as a whole, at a place of it. */
-export function textProblem(file: string, at: Position, message: string, suggestion: string | null = null): ConfigProblem {
+export function textProblem(
+  file: string,
+  at: Position,
+  message: string,
+  suggestion: string | null = null,
+): ConfigProblem {
   return { path: '', file, line: at.line, col: at.col, message, expected: null, got: null, suggestion };
 }
 

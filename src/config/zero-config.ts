@@ -18,13 +18,15 @@ export function zeroConfig(mappings: readonly string[]): SallyportConfig {
   for (const mapping of mappings) {
     const read = readMapping(mapping);
     if ('message' in read) problems.push(problemOf(mapping, read));
-    else if (routes.some((route) => route.match.ports === read.port)) problems.push(problemOf(mapping, twice(read.port)));
+    else if (routes.some((route) => route.match.ports === read.port))
+      problems.push(problemOf(mapping, twice(read.port)));
     else {
       routes.push(routeOf(read));
       if (read.host !== null) hosts.set(read.port, read.host);
     }
   }
-  if (mappings.length === 0) problems.push(problemOf('', { message: 'there is nothing to forward', suggestion: '8080=127.0.0.1:3000' }));
+  if (mappings.length === 0)
+    problems.push(problemOf('', { message: 'there is nothing to forward', suggestion: '8080=127.0.0.1:3000' }));
   if (problems.length > 0) throw new ConfigError(problems, null);
   return { routes, listeners: Object.fromEntries([...hosts].map(([port, host]) => [String(port), { host }])) };
 }
@@ -58,23 +60,40 @@ function readListener(text: string): Address | Refusal {
   if (host === null && port !== null) return { host, port };
   if (host !== null && port !== null) {
     if (isAddress(host) || host === 'localhost') return { host, port };
-    return { message: 'a listener is bound to an address, and this is a name', suggestion: `${port}=… for every address, or match.domains in a configuration file` };
+    return {
+      message: 'a listener is bound to an address, and this is a name',
+      suggestion: `${port}=… for every address, or match.domains in a configuration file`,
+    };
   }
   if (host !== null && isName(host)) {
-    return { message: `automatic HTTPS for a host name is not built yet`, suggestion: 'a port instead of the name, such as 8080=127.0.0.1:3000' };
+    return {
+      message: `automatic HTTPS for a host name is not built yet`,
+      suggestion: 'a port instead of the name, such as 8080=127.0.0.1:3000',
+    };
   }
-  return { message: 'the part before = is neither a port nor an address with a port', suggestion: '8080, 127.0.0.1:8080 or [::1]:8080' };
+  return {
+    message: 'the part before = is neither a port nor an address with a port',
+    suggestion: '8080, 127.0.0.1:8080 or [::1]:8080',
+  };
 }
 
 function readUpstream(text: string): Address | Refusal {
   const scheme = /^[a-z]+:\/\//i.exec(text)?.[0];
   if (scheme !== undefined) {
-    return { message: 'an upstream is host:port, without a scheme', suggestion: text.slice(scheme.length).replace(/\/.*$/, '') };
+    return {
+      message: 'an upstream is host:port, without a scheme',
+      suggestion: text.slice(scheme.length).replace(/\/.*$/, ''),
+    };
   }
   const { host, port } = split(text);
   if (port !== null && (port < 1 || port > 65_535)) return notPort;
-  if (port === null) return { message: 'the upstream has no port', suggestion: host === null ? '127.0.0.1:3000' : `${host.includes(':') ? `[${host}]` : host}:3000` };
-  if (host !== null && !isAddress(host) && !isName(host)) return { message: 'the upstream is not host:port', suggestion: '127.0.0.1:3000' };
+  if (port === null)
+    return {
+      message: 'the upstream has no port',
+      suggestion: host === null ? '127.0.0.1:3000' : `${host.includes(':') ? `[${host}]` : host}:3000`,
+    };
+  if (host !== null && !isAddress(host) && !isName(host))
+    return { message: 'the upstream is not host:port', suggestion: '127.0.0.1:3000' };
   return { host, port };
 }
 
@@ -96,7 +115,10 @@ function isName(host: string): boolean {
 }
 
 function twice(port: number): Refusal {
-  return { message: `port ${port} is mapped twice`, suggestion: 'a configuration file with targets: [ … ], which are taken in turn' };
+  return {
+    message: `port ${port} is mapped twice`,
+    suggestion: 'a configuration file with targets: [ … ], which are taken in turn',
+  };
 }
 
 function routeOf({ port, upstream }: Mapping): RouteConfig {
@@ -108,5 +130,14 @@ function routeOf({ port, upstream }: Mapping): RouteConfig {
 }
 
 function problemOf(mapping: string, { message, suggestion }: Refusal): ConfigProblem {
-  return { path: '', file: mapping === '' ? null : mapping, line: null, col: null, message, expected: null, got: null, suggestion };
+  return {
+    path: '',
+    file: mapping === '' ? null : mapping,
+    line: null,
+    col: null,
+    message,
+    expected: null,
+    got: null,
+    suggestion,
+  };
 }

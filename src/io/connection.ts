@@ -134,8 +134,15 @@ export class Connection implements ConnectionHost, SpliceOwner {
       stateMs: round(nowMs - this.timeline.enteredMs),
       bytesIn: this.downstream.receivedBytes,
       bytesOut: this.downstream.sentBytes,
+      bufferedBytes: this.#bufferedBytes(),
       timeline: this.timeline.entries(nowMs),
     };
+  }
+
+  #bufferedBytes(): number {
+    const { downstream, upstream } = this;
+    if (upstream === null) return downstream.heldBytes;
+    return downstream.receivedBytes - upstream.sentBytes + upstream.receivedBytes - downstream.sentBytes;
   }
 
   #tell(fact: ConnectionFact): void {

@@ -39,6 +39,8 @@ export interface ConnectionSnapshot {
   /** From the client, and to the client. */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Taken from one side and not yet handed to the system for the other, both ways together. */
+  readonly bufferedBytes: number;
   readonly timeline: readonly TimelineEntry[];
 }
 

@@ -5,7 +5,7 @@
  */
 import type { ClosedRecord } from '../io/reports.ts';
 
-export const closedRecordsKept = 1000;
+const closedRecordsKept = 1000;
 
 export class ClosedRecords {
   readonly #keep: number;

@@ -53,7 +53,7 @@ export function createReports({ bus, records, counters, fold, log }: ReportsPart
 }
 
 /** The other kinds are told and not counted. */
-export function countTrouble(counters: Counters, { event }: Trouble): void {
+function countTrouble(counters: Counters, { event }: Trouble): void {
   if (event === 'handler.failed') counters.handlerFailed();
   else if (event === 'invariant.broken') counters.invariantBroken();
   else if (event === 'release.overdue') counters.releaseOverdue();

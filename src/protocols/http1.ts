@@ -8,7 +8,7 @@
  * An upgrade to WebSocket is HTTP here. Must never do: read a body, or forgive what another parser may read differently.
  * Read first: `detector.ts`, then `http1-host.ts`. @see RFC 9112 §3 and §5
  */
-import { byteAt, compareText, malformed } from './bytes.ts';
+import { byteAt, compareText, malformed, undecided } from './bytes.ts';
 import { type Detection, type Detector, needsMore, noMatch, sniffBytesMax } from './detector.ts';
 import { detectHost } from './http1-host.ts';
 
@@ -47,7 +47,8 @@ const severalHosts = malformed('the request has several Host fields');
 
 function detectHttp(prefix: Uint8Array, ended: boolean): Detection {
   const methodEnd = endOfMethod(prefix);
-  if (methodEnd === prefix.length && methodEnd <= methodLengthMax) return ranOut(prefix, ended);
+  if (methodEnd > methodLengthMax) return noMatch;
+  if (methodEnd === prefix.length) return ranOut(prefix, ended);
   if (methodEnd === 0 || byteAt(prefix, methodEnd) !== blank || compareText(prefix, 0, 'PRI ') === 'equal')
     return noMatch;
   const target = methodEnd + 1;
@@ -109,9 +110,10 @@ function detectFields(prefix: Uint8Array, ended: boolean, line: RequestLine): De
 
 /** The prefix is over and nothing is decided: wait, unless nothing more can come or be looked at. */
 function ranOut(prefix: Uint8Array, ended: boolean): Detection {
-  if (!ended && prefix.length < sniffBytesMax) return needsMore;
-  if (isSurelyHttp(prefix)) return ended ? endedEarly : tooLong;
-  return ended ? noMatch : needsMore;
+  const isFull = prefix.length >= sniffBytesMax;
+  if (!ended && !isFull) return needsMore;
+  if (isSurelyHttp(prefix)) return isFull ? tooLong : endedEarly;
+  return undecided(ended);
 }
 
 function endOfMethod(prefix: Uint8Array): number {

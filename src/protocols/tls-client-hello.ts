@@ -69,8 +69,8 @@ function detectRecords(prefix: Uint8Array, ended: boolean): Detection {
     collected += length;
     start = content + length;
   }
-  if (ended) return endedEarly;
-  return prefix.length >= sniffBytesMax ? tooLong : needsMore;
+  if (prefix.length >= sniffBytesMax) return tooLong;
+  return ended ? endedEarly : needsMore;
 }
 
 /** `isFirst`: true exactly when the record holds the first byte of the message, which says what message it is. */

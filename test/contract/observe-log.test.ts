@@ -14,7 +14,11 @@ import { StepClock } from '../../src/testing/step-clock.ts';
 import { runs, seed } from '../support/fuzz.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-log-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const children = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** What one logger wrote to a file of its own. */
 function written(options: Partial<ProcessLoggerOptions>, use: (logger: ProcessLogger) => void): string {
@@ -39,7 +43,7 @@ test('a line is one JSON object: level, time by the clock, then the fields with 
 
 test('every line at or above the level is written, in order, and parses back to what was logged', () => {
   const levels = ['debug', 'info', 'warn', 'error'] as const;
-  const line = fc.record({ level: fc.constantFrom(...levels), value: fc.string({ unit: 'binary' }) });
+  const line = fc.record({ level: fc.constantFrom(...levels), value: fc.string({ unit: 'grapheme' }) });
   fc.assert(
     fc.property(fc.constantFrom(...levels), fc.array(line, { maxLength: 20 }), (level, plan) => {
       const lines = written({ level }, (logger) => {
@@ -141,7 +145,7 @@ function isControl(character: string): boolean {
   return code < 32 || (code >= 127 && code < 160);
 }
 
-/** A process that logs to its standard output; `$LOGGER` is made of the real clock. */
+/** A process that logs to its standard output, by the real clock. */
 function logging(script: string): ChildProcess {
   const root = join(import.meta.dirname, '../..');
   const source = `
@@ -149,7 +153,9 @@ function logging(script: string): ChildProcess {
     const { systemClock } = await import(${JSON.stringify(join(root, 'src/io/clock.ts'))});
     const logger = createLogger({ level: 'info', clock: systemClock() });
     ${script}`;
-  return spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', 'pipe', 'pipe'] });
+  children.add(child);
+  return child;
 }
 
 async function ended(child: ChildProcess): Promise<{ readonly code: number | null; readonly stderr: string }> {
@@ -158,23 +164,25 @@ async function ended(child: ChildProcess): Promise<{ readonly code: number | nul
   return { code, stderr: await stderr };
 }
 
-test('a reader that has gone neither ends nor hangs the process', async () => {
-  const child = logging(`
-    process.stdin.once('data', () => {
-      for (let number = 0; number < 5000; number += 1) logger.log('info', { event: 'lost', number }, 'x');
-      setImmediate(() => {
-        for (let number = 0; number < 5; number += 1) logger.log('info', { event: 'lost', number }, 'x');
-        process.stderr.write('alive ' + (logger.dropped > 0));
-        process.exit(7);
+test('a reader that has gone neither ends nor hangs the process, however it wants to end', async () => {
+  for (const leave of ['process.exit(7)', 'process.exitCode = 7; process.stdin.destroy()']) {
+    const child = logging(`
+      process.stdin.once('data', () => {
+        for (let number = 0; number < 5000; number += 1) logger.log('info', { event: 'lost', number }, 'x');
+        setImmediate(() => {
+          for (let number = 0; number < 5; number += 1) logger.log('info', { event: 'lost', number }, 'x');
+          process.stderr.write('alive ' + (logger.dropped > 0));
+          ${leave};
+        });
       });
-    });
-    logger.log('info', { event: 'first' }, 'x');
-    process.stdin.resume();`);
-  const end = ended(child);
-  if (child.stdout !== null) await once(child.stdout, 'data');
-  child.stdout?.destroy();
-  child.stdin?.write('go');
-  expect(await end).toEqual({ code: 7, stderr: 'alive true' });
+      logger.log('info', { event: 'first' }, 'x');
+      process.stdin.resume();`);
+    const end = ended(child);
+    if (child.stdout !== null) await once(child.stdout, 'data');
+    child.stdout?.destroy();
+    child.stdin?.write('go');
+    expect(await end).toEqual({ code: 7, stderr: 'alive true' });
+  }
 });
 
 test('a slow reader holds nobody up, and gets every line that fits once it reads', async () => {

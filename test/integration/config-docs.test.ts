@@ -34,16 +34,26 @@ describe('the guide', () => {
     const plan = resolveSource(readYaml('sallyport.yaml', block('sallyport.yaml')));
     expect(plan.routes.map(({ name }) => name)).toEqual(['api', 'web', 'cache', 'closed', 'mysql']);
     expect(plan.listeners.map(({ port }) => port)).toEqual([443, 2323, 3306, 8080]);
-    expect(plan.routes[0]?.timeouts.values).toMatchObject({ dial: 5_000, idle: 300_000, halfClosed: 60_000, lifetime: null });
-    expect(plan.warnings.map((warning) => / (\w+): accepted, and does nothing yet$/.exec(warning)?.[1])).toEqual(['admin', 'store', 'trace', 'workers']);
+    expect(plan.routes[0]?.timeouts.values).toMatchObject({
+      dial: 5_000,
+      idle: 300_000,
+      halfClosed: 60_000,
+      lifetime: null,
+    });
+    expect(plan.warnings.map((warning) => / (\w+): accepted, and does nothing yet$/.exec(warning)?.[1])).toEqual([
+      'admin',
+      'store',
+      'trace',
+      'workers',
+    ]);
   });
 
   test('X03: of the whole language, exactly what is not built yet is refused, each at its own line', () => {
     const lines = block('whole-language.yaml').split('\n');
     const problems = problemsOf('whole-language.yaml');
     for (const { path, message, line } of problems) {
-      expect(message, path).toMatch(/ is not built yet$/);
-      expect(lines[(line ?? 0) - 1], path).toContain(`${/[^.]+$/.exec(path)?.[0]}:`);
+      expect(message).toMatch(/ is not built yet$/);
+      expect(lines[(line ?? 0) - 1]).toContain(`${/[^.]+$/.exec(path)?.[0]}:`);
     }
     expect(problems.map(({ path }) => path)).toEqual([
       ...['path', 'headers', 'method', 'query', 'tlsVersion'].map((key) => `routes[0].match.${key}`),
@@ -78,10 +88,14 @@ describe('the guide', () => {
     for (const name of deadlineNames) {
       const row = new RegExp(`^\\| \`${name}\` \\| ([^|]+) \\|`, 'm').exec(guide)?.[1];
       const ms = deadlines[name].defaultMs;
-      if (row === undefined) expect(guide, name).toMatch(new RegExp(`\`${name}\`[^|]*not built yet and are refused`, 's'));
+      if (row === undefined) expect(guide).toMatch(new RegExp(`\`${name}\`[^|]*not built yet and are refused`, 's'));
       else if (name === 'halfClosed') expect(row).toBe('the value of `idle`');
-      else if (ms === null) expect(row, name).toBe(deadlines[name].infiniteAllowed ? 'infinite' : 'off');
-      else expect(row, name).toBe(units.filter(([factor]) => ms % factor === 0).map(([factor, unit]) => `${ms / factor} ${unit}`)[0]);
+      else if (ms === null) expect([name, row]).toEqual([name, deadlines[name].infiniteAllowed ? 'infinite' : 'off']);
+      else
+        expect([name, row]).toEqual([
+          name,
+          units.filter(([factor]) => ms % factor === 0).map(([factor, unit]) => `${ms / factor} ${unit}`)[0],
+        ]);
     }
   });
 });

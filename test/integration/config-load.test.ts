@@ -2,7 +2,7 @@
  * Configuration files on a real disk: found, read, resolved, or refused with every problem in its place.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,7 +39,12 @@ async function refusal(work: Promise<LoadedConfig>): Promise<ConfigError> {
   throw new Error('the configuration was expected to be refused, and loaded');
 }
 
-const good = 'routes:\n  - name: web\n    match: { ports: 8080 }\n    action: { type: forward, target: { host: 127.0.0.1, port: 3000 } }\n';
+function saying(text: string): unknown {
+  return expect.stringContaining(text);
+}
+
+const good =
+  'routes:\n  - name: web\n    match: { ports: 8080 }\n    action: { type: forward, target: { host: 127.0.0.1, port: 3000 } }\n';
 
 describe('finding a file', () => {
   test('A03: the first of the known names is taken, and the others are said', async () => {
@@ -48,7 +53,7 @@ describe('finding a file', () => {
     }
     const { file, plan } = await load();
     expect(file).toBe(join(directory, 'sallyport.yaml'));
-    expect(plan.warnings).toEqual([expect.stringContaining('sallyport.json')]);
+    expect(plan.warnings).toEqual([saying('sallyport.json')]);
   });
 
   test('A03: without a file the error names every place that was looked at', async () => {
@@ -70,7 +75,12 @@ describe('finding a file', () => {
 
 describe('reading a file', () => {
   test('A03: every value knows its line and column', async () => {
-    const { plan } = await load(await put('sallyport.yaml', `${good}    timeouts:\n      dial: 2s\ntimeouts: { idle: 1m }\nlisteners:\n  8080: {}\n`));
+    const { plan } = await load(
+      await put(
+        'sallyport.yaml',
+        `${good}    timeouts:\n      dial: 2s\ntimeouts: { idle: 1m }\nlisteners:\n  8080: {}\n`,
+      ),
+    );
     expect(plan.routes[0]?.configPath).toBe('sallyport.yaml:2:5 routes[0]');
     expect(plan.routes[0]?.timeouts.sources).toMatchObject({
       dial: 'sallyport.yaml:6:13 routes[0].timeouts.dial',
@@ -82,7 +92,8 @@ describe('reading a file', () => {
   });
 
   test('A03: all problems are told at once, in the order of the file, with frame, expectation and suggestion', async () => {
-    const text = 'routes:\n  - name: web\n    match: { prots: 8080 }\n    action:\n      type: forwrd\n      target: { host: 127.0.0.1, port: 0 }\n    timeouts: { dial: 0 }\nlog: { level: loud }\n';
+    const text =
+      'routes:\n  - name: web\n    match: { prots: 8080 }\n    action:\n      type: forwrd\n      target: { host: 127.0.0.1, port: 0 }\n    timeouts: { dial: 0 }\nlog: { level: loud }\n';
     const error = await refusal(load(await put('sallyport.yaml', text), { SALLYPORT_NOTHING: '1' }));
     expect(error.problems.map(({ line, col, path }) => [line, col, path])).toEqual([
       [3, 5, 'routes[0].match.ports'],
@@ -101,7 +112,8 @@ describe('reading a file', () => {
   });
 
   test('A03: values behind an alias are placed where they are written', async () => {
-    const text = 'routes:\n  - &a\n    name: a\n    match: { ports: 1 }\n    action: { type: block }\n    timeouts: &t { linger: 0 }\n  - { <<: *a, name: b, match: { ports: 2 }, timeouts: *t }\n';
+    const text =
+      'routes:\n  - &a\n    name: a\n    match: { ports: 1 }\n    action: { type: block }\n    timeouts: &t { linger: 0 }\n  - { <<: *a, name: b, match: { ports: 2 }, timeouts: *t }\n';
     const error = await refusal(load(await put('sallyport.yaml', text)));
     expect(error.problems.map(({ line, col, path }) => [line, col, path])).toEqual([
       [6, 28, 'routes[0].timeouts.linger'],
@@ -110,10 +122,15 @@ describe('reading a file', () => {
   });
 
   test('A03: a key that stands twice is told beside the other problems', async () => {
-    const error = await refusal(load(await put('sallyport.yaml', `${good}log: { level: loud }\nlisteners:\n  8080: {}\n  "8080": {}\n`)));
+    const error = await refusal(
+      load(await put('sallyport.yaml', `${good}log: { level: loud }\nlisteners:\n  8080: {}\n  "8080": {}\n`)),
+    );
     expect(error.problems.map(({ line }) => line)).toEqual([5, 8]);
-    const json = '{\n "routes": [{ "name": "a", "name": "b", "match": { "ports": 1 }, "action": { "type": "block" } }]\n}';
-    expect((await refusal(load(await put('a.json', json)))).problems).toMatchObject([{ line: 2, col: 28, message: expect.stringContaining('only once') }]);
+    const json =
+      '{\n "routes": [{ "name": "a", "name": "b", "match": { "ports": 1 }, "action": { "type": "block" } }]\n}';
+    expect((await refusal(load(await put('a.json', json)))).problems).toMatchObject([
+      { line: 2, col: 28, message: saying('only once') },
+    ]);
   });
 
   test('A03: broken YAML and broken JSON are placed, and their text is not quoted', async () => {
@@ -125,7 +142,10 @@ describe('reading a file', () => {
   });
 
   test('L36: size, depth, aliases and encoding are bounded', async () => {
-    const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]', ...'bcdefghi'.split('').map((name, at) => `${name}: &${name} [${`*${'abcdefgh'[at]},`.repeat(9)}]`)].join('\n');
+    const bomb = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...'bcdefghi'.split('').map((name, at) => `${name}: &${name} [${`*${'abcdefgh'[at]},`.repeat(9)}]`),
+    ].join('\n');
     const hostile: readonly (readonly [string, string | Uint8Array, string])[] = [
       ['big.yaml', '#'.repeat(1_048_577), 'the file is larger than 1 MiB'],
       ['deep.yaml', '['.repeat(100_000), 'this is nested too deeply to be read'],
@@ -138,24 +158,39 @@ describe('reading a file', () => {
     ];
     for (const [name, text, message] of hostile) {
       const error = await refusal(load(await put(name, text)));
-      expect(error.problems, name).toEqual(expect.arrayContaining([expect.objectContaining({ file: name, message: expect.stringContaining(message) })]));
-      expect(error.problems[0]?.line, name).toBeGreaterThanOrEqual(1);
+      expect(error.problems.map((problem) => problem.message)).toContainEqual(saying(message));
+      for (const { file, line } of error.problems) expect([file, (line ?? 0) >= 1]).toEqual([name, true]);
     }
-    expect((await load(await put('fits.yaml', `${good}#${' '.repeat(1_048_575 - good.length)}`))).plan.routes).toHaveLength(1);
+    expect(
+      (await load(await put('fits.yaml', `${good}#${' '.repeat(1_048_575 - good.length)}`))).plan.routes,
+    ).toHaveLength(1);
   });
 
   test('L36: no file of the configuration layer reads the disk synchronously', async () => {
     const folder = fileURLToPath(new URL('../../src/config/', import.meta.url));
-    const { readdir } = await import('node:fs/promises');
-    for (const name of await readdir(folder)) expect(await readFile(join(folder, name), 'utf8'), name).not.toMatch(/\b(read|write|stat|exists|open|readdir)\w*Sync\b|from 'node:fs'/);
+    for (const name of await readdir(folder)) {
+      expect([
+        name,
+        /\b(?:read|write|stat|exists|open|readdir)\w*Sync\b|from 'node:fs'/.test(
+          await readFile(join(folder, name), 'utf8'),
+        ),
+      ]).toEqual([name, false]);
+    }
   });
 
   test('A03: placeholders come from the environment, and a missing one is told at its place', async () => {
     const text = good.replace('3000', '"${PORT:-3000}"').replace('127.0.0.1', '"${UPSTREAM}"');
     const name = await put('sallyport.yaml', text);
-    expect((await load(name, { UPSTREAM: 'app' })).plan.routes[0]?.action).toMatchObject({ targets: [{ host: 'app', port: 3000 }] });
+    expect((await load(name, { UPSTREAM: 'app' })).plan.routes[0]?.action).toMatchObject({
+      targets: [{ host: 'app', port: 3000 }],
+    });
     expect((await refusal(load(name, { PORT: 'x' }))).problems).toMatchObject([
-      { line: 4, path: 'routes[0].action.target.host', message: 'the environment variable UPSTREAM is not set', got: '${UPSTREAM}' },
+      {
+        line: 4,
+        path: 'routes[0].action.target.host',
+        message: 'the environment variable UPSTREAM is not set',
+        got: '${UPSTREAM}',
+      },
       { line: 4, path: 'routes[0].action.target.port', got: '${PORT:-3000}' },
     ]);
   });
@@ -190,20 +225,32 @@ export default defineConfig({ routes: [{ name: 'web', match: { ports: 8080 }, ac
 
   test('A01: a file outside the package imports sallyport, is read again when it changes, and leaves no trace in the resolver', async () => {
     expect(await loadInNode(await put('sallyport.config.ts', program))).toMatchObject({
-      first: { plan: { routes: [{ configPath: 'sallyport.config.ts: routes[0]', action: { targets: [{ host: 'app', port: 3000 }] } }] } },
+      first: {
+        plan: {
+          routes: [
+            { configPath: 'sallyport.config.ts: routes[0]', action: { targets: [{ host: 'app', port: 3000 }] } },
+          ],
+        },
+      },
       second: { plan: { routes: [{ action: { targets: [{ host: 'app', port: 3001 }] } }] } },
       left: 'gone',
     });
   });
 
   test.each([
-    ['a wrong value', program.replace('8080', "'eighty'"), { path: 'routes[0].match.ports', file: 'a.config.ts', line: null }],
+    [
+      'a wrong value',
+      program.replace('8080', "'eighty'"),
+      { path: 'routes[0].match.ports', file: 'a.config.ts', line: null },
+    ],
     ['no default export', 'export const config = {};', { message: 'this file has no default export' }],
-    ['a function', 'export default () => ({});', { message: expect.stringContaining('must be the configuration itself') }],
-    ['a syntax error', 'export default {', { message: expect.stringContaining('importing this file failed') }],
+    ['a function', 'export default () => ({});', { message: saying('must be the configuration itself') }],
+    ['a syntax error', 'export default {', { message: saying('importing this file failed') }],
     ['a throw', "throw new Error('no');", { message: 'importing this file failed: Error: no' }],
-    ['a missing import', "import 'nowhere-to-be-found';", { message: expect.stringContaining('importing this file failed') }],
+    ['a missing import', "import 'nowhere-to-be-found';", { message: saying('importing this file failed') }],
   ])('A01: %s is a problem of the file', async (_, text, problem) => {
-    expect(await loadInNode(await put('a.config.ts', text))).toMatchObject({ first: { code: 'SALLYPORT_CONFIG_INVALID', problems: [{ file: 'a.config.ts', ...problem }] } });
+    expect(await loadInNode(await put('a.config.ts', text))).toMatchObject({
+      first: { code: 'SALLYPORT_CONFIG_INVALID', problems: [{ file: 'a.config.ts', ...problem }] },
+    });
   });
 });

@@ -63,6 +63,7 @@ export const corpus: readonly Sample[] = [
   malformed('tls', 'a hello with several names', clientHello({ extensionsBefore: [[0, bytesOf('\x00\x0c\x00\x00\x03a.b\x00\x00\x03c.d')]] })),
   malformed('tls', 'a hello that claims a megabyte', bytesOf('\x16\x03\x01\x02\x00\x01\x10\x00\x00\x03\x03')),
   malformed('tls', 'an alert between two pieces of a hello', concat([inRecords(helloMessage(), [20]).subarray(0, 25), bytesOf('\x15\x03\x03\x00\x02\x02\x28')])),
+  malformed('tls', 'a hello that its records make too long', inRecords(helloMessage({ extensionsBefore: [[21, new Uint8Array(8_000)]] }), Array<number>(8_000).fill(1))),
   waiting('tls', 'half a hello', clientHello({ serverName: 'a.example' }).subarray(0, 60)),
   unknown('an SSLv2 hello', '\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10'),
   unknown('a lone TLS alert', '\x15\x03\x01\x00\x02\x02\x28'),

@@ -14,7 +14,7 @@ import { deadlineMsMax } from '../../src/machines/connection/delays.ts';
 import { runs, seed } from '../support/fuzz.ts';
 
 const check = (property: fc.IRawProperty<unknown>, usual = 300): void => {
-  fc.assert(property, { seed: seed(), numRuns: runs(usual) });
+  void fc.assert(property, { seed: seed(), numRuns: runs(usual) });
 };
 
 describe('durations', () => {
@@ -30,7 +30,9 @@ describe('durations', () => {
   test('A03: every unit means its number of milliseconds', () => {
     check(
       fc.property(fc.integer({ min: 1, max: 500 }), (amount) => {
-        const units = [`${amount}ms`, `${amount}s`, `${amount}m`, `${amount}h`, String(amount)].map((text) => parseDuration(text));
+        const units = [`${amount}ms`, `${amount}s`, `${amount}m`, `${amount}h`, String(amount)].map((text) =>
+          parseDuration(text),
+        );
         expect(units).toEqual([1, 1_000, 60_000, 3_600_000, 1].map((factor) => ({ ok: true, ms: amount * factor })));
       }),
     );
@@ -38,8 +40,15 @@ describe('durations', () => {
 
   test('T03: a duration beyond the limit of the timers is refused, not cut', () => {
     expect(parseDuration(deadlineMsMax)).toEqual({ ok: true, ms: deadlineMsMax });
-    for (const value of [deadlineMsMax + 1, '25d', '597h', '999999999999999h', Number.MAX_VALUE, Number.POSITIVE_INFINITY]) {
-      expect(parseDuration(value).ok, String(value)).toBe(false);
+    for (const value of [
+      deadlineMsMax + 1,
+      '25d',
+      '597h',
+      '999999999999999h',
+      Number.MAX_VALUE,
+      Number.POSITIVE_INFINITY,
+    ]) {
+      expect([value, parseDuration(value).ok]).toEqual([value, false]);
     }
   });
 
@@ -77,12 +86,24 @@ describe('paths and suggestions', () => {
   test('A04: one slip of the finger still finds the word', () => {
     const words = ['maxConnections', 'halfClosedMax', 'protocol', 'domains', 'listeners'];
     check(
-      fc.property(fc.constantFrom(...words), fc.nat(), fc.constantFrom('delete', 'swap', 'double'), (word, at, slip) => {
-        const index = at % (word.length - 1);
-        const [left, a, b, right] = [word.slice(0, index), word[index] ?? '', word[index + 1] ?? '', word.slice(index + 2)];
-        const wrong = { delete: left + b + right, swap: left + b + a + right, double: left + a + a + b + right }[slip];
-        expect(nearest(wrong, words)).toBe(word);
-      }),
+      fc.property(
+        fc.constantFrom(...words),
+        fc.nat(),
+        fc.constantFrom('delete', 'swap', 'double'),
+        (word, at, slip) => {
+          const index = at % (word.length - 1);
+          const [left, a, b, right] = [
+            word.slice(0, index),
+            word[index] ?? '',
+            word[index + 1] ?? '',
+            word.slice(index + 2),
+          ];
+          const wrong = { delete: left + b + right, swap: left + b + a + right, double: left + a + a + b + right }[
+            slip
+          ];
+          expect(nearest(wrong, words)).toBe(word);
+        },
+      ),
     );
   });
 
@@ -98,7 +119,8 @@ describe('host names', () => {
     check(
       fc.property(fc.array(label, { minLength: 1, maxLength: 5 }), (labels) => {
         const name = [...labels, 'example'].join('.');
-        for (const written of [name, name.toUpperCase(), `${name}.`, `${name}:443`, ` ${name} `]) expect(readDomain(written)).toEqual({ ok: true, name });
+        for (const written of [name, name.toUpperCase(), `${name}.`, `${name}:443`, ` ${name} `])
+          expect(readDomain(written)).toEqual({ ok: true, name });
       }),
     );
   });
@@ -108,14 +130,19 @@ describe('host names', () => {
     expect(readDomain('*.bücher.example')).toEqual({ ok: true, name: '*.xn--bcher-kva.example' });
   });
 
-  test.each(['', '.', 'a..b', 'http://a.example', 'a b', 'bü*.example', `${'a'.repeat(64)}.example`, 'a/b'])('R02: %j is not a host name', (text) => {
-    expect(readDomain(text).ok).toBe(false);
-  });
+  test.each(['', '.', 'a..b', 'http://a.example', 'a b', 'bü*.example', `${'a'.repeat(64)}.example`, 'a/b'])(
+    'R02: %j is not a host name',
+    (text) => {
+      expect(readDomain(text).ok).toBe(false);
+    },
+  );
 });
 
 describe('placeholders', () => {
   test('A03: text without a placeholder, keys, and everything that is not text stay as they are', () => {
-    const withoutDollar = fc.anything({ maxDepth: 3 }).filter((value) => !(JSON.stringify(value, bigintSafe) ?? '').includes('${'));
+    const withoutDollar = fc
+      .anything({ maxDepth: 3 })
+      .filter((value) => !(JSON.stringify(value, bigintSafe) ?? '').includes('${'));
     check(
       fc.property(withoutDollar, (value) => {
         const { value: copy, findings } = expandPlaceholders(value, {});
@@ -148,11 +175,26 @@ describe('placeholders', () => {
 
 describe('secrets', () => {
   test('X05: no value under authentication, a password, a token or a key is shown', () => {
-    const part = fc.constantFrom('authentication', 'credentials', 'password', 'passphrase', 'token', 'key', 'clientSecret', 'pfx');
+    const part = fc.constantFrom(
+      'authentication',
+      'credentials',
+      'password',
+      'passphrase',
+      'token',
+      'key',
+      'clientSecret',
+      'pfx',
+    );
     check(
-      fc.property(fc.array(fc.string()), part, fc.array(fc.oneof(fc.string(), fc.nat())), fc.string({ minLength: 1 }), (before, secret, after, value) => {
-        expect(showValue(value, [...before, secret, ...after], null)).toBe('[hidden]');
-      }),
+      fc.property(
+        fc.array(fc.string()),
+        part,
+        fc.array(fc.oneof(fc.string(), fc.nat())),
+        fc.string({ minLength: 1 }),
+        (before, secret, after, value) => {
+          expect(showValue(value, [...before, secret, ...after], null)).toBe('[hidden]');
+        },
+      ),
     );
   });
 
@@ -162,7 +204,16 @@ describe('secrets', () => {
   });
 
   test('X05: a code frame hides a secret on its own line, on its neighbours and below its key', () => {
-    const text = ['a: 1', 'security:', '  authentication:', '    type: basic', '    users:', '      - hunter2', 'b: { password: hunter2 }', 'c: 3'].join('\n');
+    const text = [
+      'a: 1',
+      'security:',
+      '  authentication:',
+      '    type: basic',
+      '    users:',
+      '      - hunter2',
+      'b: { password: hunter2 }',
+      'c: 3',
+    ].join('\n');
     for (let line = 1; line <= 8; line += 1) expect(codeFrame(text, line, 1)).not.toContain('hunter2');
     expect(codeFrame(text, 8, 1)).toContain('c: 3');
   });

@@ -22,26 +22,26 @@ export type Move<Fact> =
   | { readonly kind: 'deadline'; readonly nth: number; readonly toldBefore: readonly Fact[] }
   /** The timer of that serial number. */
   | { readonly kind: 'timer'; readonly serial: number; readonly toldBefore: readonly Fact[] }
-  | { readonly kind: 'time'; readonly byMs: number; readonly toldBefore: readonly Fact[] };
+  | { readonly kind: 'time'; readonly byMs: number; readonly toldBefore: readonly Fact[] }
+  /** From now on commands are answered. */
+  | { readonly kind: 'script'; readonly answers: readonly (readonly Fact[])[] };
 
-/** Writes everything down; answers the nth command, inside `perform`, with the facts that the script has for it. */
+/** Writes everything down; answers each command, inside `perform`, with what the script has next. */
 export class RecordingHost<Fact, Command> {
   readonly log: string[];
-  readonly #script: readonly (readonly Fact[])[];
-  #performed = 0;
+  script: readonly (readonly Fact[])[] = [];
   toldBefore: readonly Fact[] = [];
   chart: Chart<unknown, Fact> | null = null;
 
-  constructor(log: string[], script: readonly (readonly Fact[])[]) {
+  constructor(log: string[]) {
     this.log = log;
-    this.#script = script;
   }
 
   perform(command: Command): void {
     const { chart } = this;
     this.log.push(`perform ${JSON.stringify(command)} in ${String(chart?.leaf)} ${JSON.stringify(chart?.context)}`);
-    const answers = this.#script[this.#performed] ?? [];
-    this.#performed += 1;
+    const [answers = [], ...rest] = this.script;
+    this.script = rest;
     for (const fact of answers) chart?.send(fact);
   }
 
@@ -59,13 +59,13 @@ export class RecordingHost<Fact, Command> {
 
 export type Maker<Fact, Command> = (clock: ChartTestClock, host: RecordingHost<Fact, Command>) => Chart<unknown, Fact>;
 
-export function begin<Fact, Command>(make: Maker<Fact, Command>, script: readonly (readonly Fact[])[]): Run<Fact, Command> {
+export function begin<Fact, Command>(make: Maker<Fact, Command>): Run<Fact, Command> {
   const log: string[] = [];
   const clock = new ChartTestClock({
     armed: ({ serial, delayMs }) => log.push(`arm ${serial} for ${delayMs}`),
     cancelled: ({ serial }) => log.push(`cancel ${serial}`),
   });
-  const host = new RecordingHost<Fact, Command>(log, script);
+  const host = new RecordingHost<Fact, Command>(log);
   const chart = make(clock, host);
   host.chart = chart;
   chart.start();
@@ -76,6 +76,9 @@ export function make<Fact, Command>({ chart, clock, host }: Run<Fact, Command>, 
   switch (move.kind) {
     case 'fact':
       return chart.send(move.fact);
+    case 'script':
+      host.script = move.answers;
+      return;
     case 'time':
       host.toldBefore = move.toldBefore;
       clock.advance(move.byMs);

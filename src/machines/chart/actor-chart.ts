@@ -49,6 +49,7 @@ export class ActorChart<Context, Fact extends { readonly type: string }, Command
     this.#host = host;
     this.#leaf = '';
     this.#restored = start.kind === 'restored' ? start.persisted.timers : [];
+    if (start.kind === 'restored') this.#leaf = knownLeaf(logic.table, start.persisted.snapshot.value);
     const options = {
       clock: {
         setTimeout: (fire: () => void, delayMs: number) => this.#arm(fire, delayMs),
@@ -64,7 +65,6 @@ export class ActorChart<Context, Fact extends { readonly type: string }, Command
       start.kind === 'new'
         ? createActor(logic.machine, { ...options, input: start.input })
         : createActor(logic.machine, { ...options, snapshot: persistedSnapshot(start.persisted), input: undefined });
-    if (start.kind === 'restored') this.#leaf = leafName(start.persisted.snapshot.value);
   }
 
   get leaf(): string {
@@ -102,7 +102,7 @@ export class ActorChart<Context, Fact extends { readonly type: string }, Command
   }
 
   send(fact: Fact): void {
-    if (!this.isDone) this.actor.send(fact);
+    if (!this.#isNew && !this.isDone) this.actor.send(fact);
   }
 
   armed(): readonly ArmedTimer[] {
@@ -117,7 +117,7 @@ export class ActorChart<Context, Fact extends { readonly type: string }, Command
   persist(): PersistedChart<Context> {
     const { value, context } = this.#snapshot;
     const status = this.isDone ? 'done' : 'active';
-    const snapshot = { status, value: plainValue(value), context, children: {}, historyValue: {}, tags: [] } as const;
+    const snapshot = { status, value: plainValue(value), context, children: {}, historyValue: {} } as const;
     return { snapshot, timers: this.armed() };
   }
 
@@ -179,6 +179,13 @@ function leafName(value: unknown): string {
   if (typeof value === 'string') return value;
   const [entry] = typeof value === 'object' && value !== null ? Object.entries(value) : [];
   return entry === undefined ? '' : `${entry[0]}.${leafName(entry[1])}`;
+}
+
+/** XState would report a state it does not have only later, as an uncaught error. */
+function knownLeaf<Context, Fact, Command>(table: ChartTable<Context, Fact, Command>, value: StateValueData): string {
+  const leaf = leafName(value);
+  if (!table.leafByName.has(leaf)) throw new RangeError('the persisted chart is in a state this chart does not have');
+  return leaf;
 }
 
 function plainValue(value: unknown): StateValueData {

@@ -44,7 +44,6 @@ export interface PersistedSnapshot<Context> {
   readonly context: Context;
   readonly children: Readonly<Record<string, never>>;
   readonly historyValue: Readonly<Record<string, never>>;
-  readonly tags: readonly never[];
 }
 
 export interface Chart<Context, Fact> {

@@ -144,7 +144,7 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
   persist(): PersistedChart<Context> {
     const status = this.isDone ? 'done' : 'active';
     const value = this.#leaf?.value ?? '';
-    return { snapshot: { status, value, context: this.context, children: {}, historyValue: {}, tags: [] }, timers: this.armed() };
+    return { snapshot: { status, value, context: this.context, children: {}, historyValue: {} }, timers: this.armed() };
   }
 
   #runWaiting(): void {

@@ -1,0 +1,147 @@
+/**
+ * The life of the proxy on the wire: all listeners or none, drain with a bound, stop that leaves nothing, events.
+ */
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { describe, expect, test } from 'vitest';
+import { createProxy, ProxyError, type ProxyEvent } from '../../src/index.ts';
+import { closedPort, dialPeer, knock, Origin, ProxyUnderTest } from '../support/world.ts';
+
+const forward = (port: number) => ({ type: 'forward', target: { host: '127.0.0.1', port } }) as const;
+
+test('a port in use: the error names address and cause, and nothing is left half-started', async () => {
+  const taken = createServer();
+  taken.listen(0, '::');
+  await once(taken, 'listening');
+  const address = taken.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const free = await closedPort();
+  const proxy = createProxy({ routes: [{ name: 'both', match: { ports: [free, address.port] }, action: forward(1) }] });
+  const error: unknown = await proxy.start().catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(ProxyError);
+  expect(error).toMatchObject({ code: 'SALLYPORT_LISTEN_FAILED', message: expect.stringContaining(`[::]:${address.port}`) });
+  expect(error).toMatchObject({ message: expect.stringContaining('EADDRINUSE') });
+  expect(await knock(free).closed).toBe('reset');
+  expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
+  await proxy.stop();
+  await new Promise((resolve) => taken.close(resolve));
+});
+
+test('R07: listeners follow from the ports and ranges of the routes', async () => {
+  const [first, second] = [await closedPort(), await closedPort()];
+  await using origin = await Origin.echo();
+  await using world = await ProxyUnderTest.start({
+    routes: [
+      { name: 'range', match: { ports: { from: first, to: first } }, action: forward(origin.port) },
+      { name: 'list', match: { ports: [second] }, action: forward(origin.port) },
+    ],
+  });
+  expect(world.proxy.addresses().map(({ port }) => port).sort()).toEqual([first, second].sort());
+  for (const port of [first, second]) expect((await (await dialPeer(port)).send('x').atLeast(1)).toString()).toBe('x');
+});
+
+test('R10: several targets are taken in turn, and a dead one costs its client one attempt', async () => {
+  await using left = await Origin.start((peer) => void peer.send('L'));
+  await using right = await Origin.start((peer) => void peer.send('R'));
+  const target = (port: number) => ({ host: '127.0.0.1', port });
+  await using world = await ProxyUnderTest.start({
+    timeouts: { backoff: 5 },
+    routes: [
+      { name: 'three', match: { ports: 0 }, action: { type: 'forward', targets: [target(left.port), target(await closedPort()), target(right.port)] } },
+    ],
+  });
+  let answers = '';
+  for (let round = 0; round < 6; round += 1) answers += (await (await dialPeer(world.port)).atLeast(1)).toString();
+  expect(answers).toBe('LRRLRR');
+});
+
+describe.each(['compiled', 'xstate'] as const)('drain and stop under the %s interpreter', (interpreter) => {
+  test('drain: nothing new is admitted, the live finish, and then the promise resolves', async () => {
+    await using origin = await Origin.echo();
+    await using world = await ProxyUnderTest.forward(origin.port, { interpreter });
+    const { port } = world;
+    const client = await dialPeer(port);
+    client.send('before');
+    await client.atLeast(6);
+    const drained = world.proxy.drain({ timeout: '30s' });
+    expect(await knock(port).closed).toBe('reset');
+    client.send(' and after').end();
+    await client.ended;
+    expect(client.text).toBe('before and after');
+    await drained;
+    const [record] = await world.closed(1);
+    expect(record?.reason).toBe('completed');
+  });
+
+  test('drain: what is left after the timeout is ended as operator.drained', async () => {
+    await using origin = await Origin.echo();
+    await using world = await ProxyUnderTest.forward(origin.port, { interpreter });
+    const client = await dialPeer(world.port);
+    await world.inState('ESTABLISHED');
+    await world.proxy.drain({ timeout: 50 });
+    expect(await client.closed).toBe('reset');
+    expect(world.records).toMatchObject([{ reason: 'operator.drained', by: 'operator', state: 'ESTABLISHED' }]);
+  });
+
+  test('stop: resolves when the operating system has closed everything, however often it is asked', async () => {
+    await using origin = await Origin.start();
+    const world = await ProxyUnderTest.forward(origin.port, { interpreter });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => dialPeer(world.port)));
+    await world.inState('ESTABLISHED', 20);
+    await Promise.all([world.proxy.stop(), world.proxy.stop(), world.proxy.drain()]);
+    expect(world.proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
+    expect(world.records.map(({ reason }) => reason)).toEqual(Array.from({ length: 20 }, () => 'operator.drained'));
+    await Promise.all(clients.map((client) => client.closed));
+    await expect(world.proxy.start()).rejects.toMatchObject({ code: 'SALLYPORT_LIFECYCLE' });
+  });
+
+  test('rule 12: a live connection and a closed one are explained, a killed one says who', async () => {
+    await using origin = await Origin.echo();
+    await using world = await ProxyUnderTest.forward(origin.port, { interpreter });
+    const client = await dialPeer(world.port);
+    client.send('hello');
+    await client.atLeast(5);
+    const [connection] = world.proxy.connections({ state: 'ESTABLISHED', route: 'only' });
+    expect(connection).toMatchObject({ bytesIn: 5, bytesOut: 5, interpreter, bufferedBytes: 0, leaf: 'ESTABLISHED.TUNNEL.ACTIVE' });
+    const id = connection?.connectionId ?? '';
+    expect(world.proxy.explain(id)).toMatchObject({ isLive: true, sentence: expect.stringContaining('ESTABLISHED') });
+    const actor = world.proxy.actor(id);
+    const seen: unknown[] = [];
+    actor?.subscribe((snapshot) => seen.push(snapshot.value));
+    expect(actor?.getSnapshot().matches('ESTABLISHED')).toBe(true);
+    expect(actor?.getPersistedSnapshot().timers.map((timer) => timer.id)).toEqual(['xstate.after.idling.connection.ESTABLISHED.TUNNEL.ACTIVE']);
+    actor?.send({ type: 'kill.requested', reason: 'operator.killed' });
+    expect(seen).toEqual(['CLOSED']);
+    expect(world.proxy.kill(id)).toBe(false);
+    const explained = world.proxy.explain(id);
+    expect(explained).toMatchObject({ isLive: false, record: { reason: 'operator.killed', by: 'operator', interpreter } });
+    expect(explained?.timeline.map(({ state, event }) => [state, event])).toEqual([
+      ['ACCEPTED', 'admission.granted'],
+      ['SNIFFING', 'sniff.routed'],
+      ['DIALING', 'dial.succeeded'],
+      ['ESTABLISHED', 'kill.requested'],
+    ]);
+    expect(world.proxy.explain('nobody')).toBeNull();
+  });
+});
+
+test('events: an iterator ends with the proxy, and a listener that throws is counted and contained', async () => {
+  await using origin = await Origin.echo();
+  const world = await ProxyUnderTest.forward(origin.port);
+  const seen: ProxyEvent['event'][] = [];
+  const iterated = (async () => {
+    for await (const { event } of world.proxy.events()) seen.push(event);
+  })();
+  world.proxy.on('connection.closed', () => {
+    throw new Error('a listener of the test');
+  });
+  const client = await dialPeer(world.port);
+  client.socket.end('x');
+  await client.ended;
+  await world.closed(1);
+  await world.proxy.stop();
+  await iterated;
+  expect(seen[0]).toBe('connection.opened');
+  expect(seen.filter((event) => event !== 'connection.moved')).toEqual(['connection.opened', 'connection.closed', 'handler.failed', 'proxy.draining', 'proxy.stopped']);
+  expect(world.proxy.counters().handlerFailures).toBe(1);
+});

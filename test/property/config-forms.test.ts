@@ -1,0 +1,105 @@
+/**
+ * Other forms of a configuration: a command line, types, a JSON schema.
+ */
+import { describe, expect, test } from 'vitest';
+import type { z } from 'zod';
+import type { MatchConfig, RouteConfig, SallyportConfig } from '../../src/config/define-config.ts';
+import { configJsonSchema } from '../../src/config/json-schema.ts';
+import { ConfigError } from '../../src/config/problems.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
+import { configSchema } from '../../src/config/schema.ts';
+import { zeroConfig } from '../../src/config/zero-config.ts';
+import { errorCodes } from '../../src/errors.ts';
+
+type Written = z.input<typeof configSchema>;
+
+describe('zero configuration', () => {
+  const target = (mapping: string): unknown => resolveConfig(zeroConfig([mapping])).routes[0]?.action;
+
+  test.each([
+    ['8080=127.0.0.1:3000', '127.0.0.1', 3000],
+    ['8080=[::1]:3000', '::1', 3000],
+    ['8080=app.internal:3000', 'app.internal', 3000],
+    ['8080=3000', 'localhost', 3000],
+  ])('A02: %s forwards to %s, port %i', (mapping, host, port) => {
+    expect(target(mapping)).toEqual({ type: 'forward', targets: [{ host, port }] });
+  });
+
+  test.each([
+    ['8080=3000', '::', 8080],
+    ['0=3000', '::', 0],
+    ['127.0.0.1:8080=3000', '127.0.0.1', 8080],
+    ['[::1]:8080=3000', '::1', 8080],
+    ['localhost:8080=3000', 'localhost', 8080],
+  ])('A02: %s listens on %s, port %i', (mapping, host, port) => {
+    expect(resolveConfig(zeroConfig([mapping])).listeners).toMatchObject([{ host, port }]);
+  });
+
+  test('A02: several mappings make several routes, and what is wrong with any of them is told at once', () => {
+    expect(resolveConfig(zeroConfig(['8080=3000', '8081=3001'])).listeners.map(({ port }) => port)).toEqual([
+      8080, 8081,
+    ]);
+    const wrong = [
+      '8080',
+      'example.com=127.0.0.1:3000',
+      '8080=http://a:1',
+      '70000=1',
+      '80=a',
+      '81=0',
+      'example.com:80=1',
+      '9=1',
+      '9=2',
+      '=',
+      'a b=1',
+    ];
+    try {
+      zeroConfig(wrong);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigError);
+      if (error instanceof ConfigError) {
+        expect(error.problems.map(({ file }) => file)).toEqual(wrong.filter((mapping) => mapping !== '9=1'));
+        expect(error.problems[1]?.message).toContain('not built yet');
+      }
+    }
+  });
+});
+
+describe('types and schema', () => {
+  test('A01: every key of the typed configuration is a key of the schema', () => {
+    // Compiles only while a SallyportConfig may be handed to the schema as it is and has no key that the schema lacks.
+    const accept = (config: SallyportConfig): Written => config;
+    const known = (key: keyof SallyportConfig): keyof Written => key;
+    const knownInRoute = (key: keyof RouteConfig): keyof Written['routes'][number] => key;
+    const knownInMatch = (key: keyof MatchConfig): keyof Written['routes'][number]['match'] => key;
+    expect([known('routes'), knownInRoute('match'), knownInMatch('ports')]).toEqual(['routes', 'match', 'ports']);
+    expect(
+      configSchema.safeParse(accept({ routes: [{ name: 'a', match: { ports: 1 }, action: { type: 'block' } }] }))
+        .success,
+    ).toBe(true);
+  });
+
+  test('A01: the JSON schema describes what may be written and refuses unknown keys', () => {
+    const schema = configJsonSchema();
+    expect(schema).toMatchObject({
+      type: 'object',
+      additionalProperties: false,
+      required: ['routes'],
+      properties: { pools: { not: {} }, timeouts: { properties: { idle: {} } } },
+    });
+    expect(JSON.stringify(schema)).toContain('infinite');
+  });
+
+  test('A01: what is thrown is one error with a stable code', () => {
+    try {
+      resolveConfig({});
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({
+        code: 'SALLYPORT_CONFIG_INVALID',
+        blame: errorCodes.SALLYPORT_CONFIG_INVALID.blame,
+        retryable: false,
+      });
+    }
+  });
+});

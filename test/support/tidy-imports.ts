@@ -1,0 +1,137 @@
+/**
+ * The import law: which part of `src/` may know which other part, and which packages.
+ *
+ * `machines/` decides, `routing/` and `protocols/` compute, `io/` does; the table below is what keeps it so. A change here
+ * changes the architecture: say why in docs/ARCHITECTURE.md, and in an ADR where the reason is not one sentence.
+ */
+import { posix } from 'node:path';
+import { importsOf, type Import, type SourceFile } from './tidy-source.ts';
+
+interface Law {
+  /** Folders or files below `src/` whose values may be imported; types come with them. Its own folder always may. */
+  readonly values: readonly string[];
+  /** Folders or files of which only types may be imported. */
+  readonly types: readonly string[];
+  /** Packages, types and values. */
+  readonly packages: readonly string[];
+  /** Built-in modules: name to the files that may use it, `*` for all. */
+  readonly node: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Data about the chart that others print, word or configure by; no file here decides anything. */
+const connectionTables = ['machines/connection/close-reason.ts', 'machines/connection/delays.ts'];
+const everyNode = { '*': ['*'] } as const;
+
+const laws: Readonly<Record<string, Law>> = {
+  'errors.ts': { values: [], types: [], packages: [], node: {} },
+  routing: {
+    values: [],
+    types: ['protocols', 'machines'],
+    packages: [],
+    // `BlockList` and `isIP` are pure; nothing is opened.
+    node: { 'node:net': ['routing/access.ts', 'routing/ip-address.ts'] },
+  },
+  protocols: { values: [], types: ['routing', 'machines'], packages: [], node: {} },
+  machines: { values: [], types: ['routing', 'protocols'], packages: ['xstate'], node: {} },
+  config: {
+    // `protocols`: the list of built-in detectors, whose names a configuration may use.
+    values: ['routing', 'protocols', 'machines/connection/delays.ts'],
+    types: ['machines'],
+    packages: ['yaml', 'zod'],
+    node: {
+      'node:fs/promises': ['config/load.ts'],
+      'node:path': ['config/load.ts'],
+      'node:module': ['config/import-config.ts'],
+      'node:url': ['config/import-config.ts', 'config/load.ts'],
+    },
+  },
+  io: {
+    values: ['routing', 'protocols', 'machines/chart', 'machines/connection/connection-chart.ts', ...connectionTables],
+    types: ['machines'],
+    packages: ['rxjs'],
+    node: {
+      'node:net': ['io/socket.ts', 'io/listener.ts', 'io/tls.ts', 'io/dialer.ts'],
+      'node:tls': ['io/socket.ts', 'io/tls.ts'],
+      'node:dns/promises': ['io/resolver.ts'],
+      'node:fs/promises': ['io/fd-limit.ts'],
+      'node:os': ['*'],
+    },
+  },
+  observe: {
+    values: ['machines/chart', ...connectionTables],
+    types: ['machines', 'io', 'routing', 'proxy-api.ts'],
+    packages: ['pino', 'pino-pretty', 'rxjs'],
+    node: { 'node:fs': ['observe/log-destination.ts'], 'node:events': ['*'] },
+  },
+  proxy: {
+    values: ['config', 'routing', 'protocols', 'machines', 'io', 'observe'],
+    types: [],
+    packages: ['rxjs', 'xstate'],
+    node: {},
+  },
+  'index.ts': { values: ['config', 'proxy', 'machines', 'io', 'protocols', 'routing'], types: [], packages: [], node: {} },
+  // The command puts a proxy together from the same parts as an embedder, and prints charts and configurations.
+  cli: {
+    values: ['config', 'proxy', 'machines', 'io', 'observe'],
+    types: ['routing', 'protocols'],
+    packages: ['commander', 'rxjs', 'xstate'],
+    node: { 'node:fs': ['*'], 'node:fs/promises': ['*'], 'node:path': ['*'], 'node:util': ['*'], 'node:process': ['*'], 'node:os': ['*'] },
+  },
+  testing: { values: ['io', 'proxy'], types: ['machines', 'routing', 'protocols'], packages: ['rxjs'], node: {} },
+};
+
+/** What breaks the law, one sentence each. */
+export function importProblems(file: SourceFile): readonly string[] {
+  const from = file.path.replace(/^src\//, '');
+  const zone = zoneOf(from);
+  const law = laws[zone];
+  if (law === undefined) return [`${file.path}: the folder ${zone}/ has no row in the import law (test/support/tidy-imports.ts)`];
+  return importsOf(file).flatMap((one) => {
+    const why = one.specifier.startsWith('.') ? whyNotLocal(from, zone, law, one) : whyNotPackage(from, law, one);
+    return why === null ? [] : [`${file.path}:${one.line}: ${why}`];
+  });
+}
+
+function whyNotLocal(from: string, zone: string, law: Law, { specifier, isType }: Import): string | null {
+  if (!specifier.endsWith('.ts')) return `import '${specifier}' with its .ts extension`;
+  const to = posix.normalize(posix.join(posix.dirname(from), specifier));
+  if (to.startsWith('..')) return `'${specifier}' is outside src/`;
+  if (zoneOf(to) === zone || to === 'errors.ts') return null;
+  const isAmong = (places: readonly string[]) => places.some((place) => to === place || to.startsWith(`${place}/`) || zoneOf(to) === place);
+  if (isAmong(law.values)) return null;
+  if (!isAmong(law.types)) return `${zone} may not know ${to}`;
+  return isType ? null : `${zone} may import only types of ${to}: use import type, or have the value handed in`;
+}
+
+function whyNotPackage(from: string, law: Law, { specifier, isType }: Import): string | null {
+  if (!specifier.startsWith('node:')) {
+    const name = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+    return law.packages.includes(name) ? null : `${from} may not use the package ${name}`;
+  }
+  // The type of a socket is only a name.
+  if (isType && from.startsWith('io/')) return null;
+  const homes = law.node[specifier] ?? [];
+  return homes.includes('*') || homes.includes(from) ? null : `${specifier} belongs in ${homes.join(', ') || 'another folder'}`;
+}
+
+/** The row of the law: a folder, `proxy` for the composition root and its parts, or a file at the top. */
+function zoneOf(path: string): string {
+  const [folder = '', ...rest] = path.split('/');
+  if (rest.length > 0) return folder;
+  return path === 'errors.ts' || path === 'index.ts' ? path : 'proxy';
+}
+
+/** RxJS operators that hide a timer, a buffer or a lifetime: facts and deadlines belong to charts, bytes to the splice. */
+const operators: ReadonlySet<string> = new Set([
+  ...['timer', 'interval', 'delay', 'delayWhen', 'timeout', 'timeoutWith', 'debounce', 'debounceTime', 'throttle'],
+  ...['throttleTime', 'auditTime', 'sampleTime', 'bufferTime', 'windowTime', 'fromEvent', 'fromEventPattern', 'merge'],
+  ...['mergeMap', 'concatMap', 'share', 'shareReplay', 'retry', 'repeat', 'catchError', 'Subject', 'BehaviorSubject', 'ReplaySubject'],
+]);
+
+export function operatorProblems(file: SourceFile): readonly string[] {
+  return importsOf(file)
+    .filter(({ specifier, isType }) => !isType && /^rxjs(?:\/|$)/.test(specifier))
+    .flatMap(({ names, line }) =>
+      names.filter((name) => operators.has(name)).map((name) => `${file.path}:${line}: not RxJS ${name}: make the Observable by hand, and let a chart own the time`),
+    );
+}
