@@ -69,7 +69,7 @@ export class Bench {
       metrics,
       busy,
       controlPlane,
-      checks: [...checkExpectations(metrics)],
+      checks: [...checkExpectations(metrics, busy)],
       remarks: [...this.remarks, ...busyRemarks(busy)],
     };
   }

@@ -3,12 +3,14 @@
  *
  * Must never do: measure or judge.
  */
-import type { Cell, Results } from './results.ts';
+import { isSlack, workloadOf, type MetricResult, type Results } from './results.ts';
+import type { SubjectId } from './subjects.ts';
 
 type Row = readonly string[];
 
 const legend =
-  '×n: ratio to haproxy in the same rounds. CPU: user and system time of all threads of the subject per unit of work.';
+  '×n: ratio to haproxy in the same rounds. CPU: user and system time of all threads of the subject per unit of work. ' +
+  '~: the subject was not busy all the time, so its speed says little.';
 
 /** The table, the control plane, the expectations and what was remarkable, for a terminal. */
 export function terminalReport(results: Results): string {
@@ -18,7 +20,7 @@ export function terminalReport(results: Results): string {
     `${headline(results)}\n`,
     ...table,
     '',
-    legend,
+    ...legend.split(/(?<=\.) (?=~)/),
     '',
     ...align(controlPlaneRows(results)),
     '',
@@ -33,9 +35,9 @@ export function markdownReport(results: Results): string {
   const machine = Object.entries(results.machine).map(([name, value]) => `${name} ${value}`);
   const versions = results.subjects.map(({ title, version, absent }) => `${title} (${version ?? absent ?? 'unknown'})`);
   const unmet = results.checks
-    .filter(({ isMet }) => isMet === false)
+    .filter(({ verdict }) => verdict === 'not met')
     .map(({ text, value }) => `- ${text}: ${shown(value)}`);
-  const noNotes = unmet.length === 0 ? 'Every expectation was met.' : 'Not explained yet.';
+  const noNotes = unmet.length === 0 ? 'Nothing that was measured surely.' : 'Not explained yet.';
   return [
     `# Layer 4, side by side, ${results.date}`,
     headline(results),
@@ -64,14 +66,17 @@ function tableRows(results: Results): readonly Row[] {
   const rows = results.metrics.map((metric) => [
     metric.title,
     metric.unit,
-    ...results.subjects.map(({ id, absent }) => (absent === null ? cellText(metric.cells[id]) : 'absent')),
+    ...results.subjects.map(({ id, absent }) => (absent === null ? cellText(results, metric, id) : 'absent')),
   ]);
   return [head, ...rows];
 }
 
-function cellText(cell: Cell | undefined): string {
+function cellText({ busy }: Results, { id, kind, cells }: MetricResult, subject: SubjectId): string {
+  const cell = cells[subject];
   if (cell === undefined || cell.value === null) return 'failed';
-  return cell.ratio === null ? shown(cell.value) : `${shown(cell.value)} ×${cell.ratio.toFixed(2)}`;
+  const isUnsure = (kind === 'throughput' || kind === 'latency') && isSlack(busy, workloadOf(id), subject);
+  const text = `${isUnsure ? '~' : ''}${shown(cell.value)}`;
+  return cell.ratio === null ? text : `${text} ×${cell.ratio.toFixed(2)}`;
 }
 
 function controlPlaneRows({ controlPlane }: Results): readonly Row[] {
@@ -83,8 +88,7 @@ function controlPlaneRows({ controlPlane }: Results): readonly Row[] {
 }
 
 function checkRows({ checks }: Results): readonly Row[] {
-  const words = { true: 'met', false: 'NOT MET', null: 'not measured' };
-  return checks.map(({ text, value, isMet }) => [text, shown(value), words[`${isMet}`]]);
+  return checks.map(({ text, value, verdict }) => [text, shown(value), verdict === 'not met' ? 'NOT MET' : verdict]);
 }
 
 /** Three digits that count, thousands apart: 103,000 · 71.3 · 1.42. */

@@ -6,7 +6,7 @@
  * the ratio beside it.
  */
 import { z } from 'zod';
-import { subjectIds } from './subjects.ts';
+import { subjectIds, type SubjectId } from './subjects.ts';
 
 const cellSchema = z.object({
   /** The median; null when no round gave a figure. */
@@ -25,7 +25,12 @@ const metricSchema = z.object({
   cells: z.partialRecord(z.enum(subjectIds), cellSchema),
 });
 
-const checkSchema = z.object({ text: z.string(), value: z.number().nullable(), isMet: z.boolean().nullable() });
+/** `unsure`: the cores were busy with something else, or the generator was the limit, so the figure says nothing. */
+const checkSchema = z.object({
+  text: z.string(),
+  value: z.number().nullable(),
+  verdict: z.enum(['met', 'not met', 'unsure', 'not measured']),
+});
 
 export const resultsSchema = z.object({
   format: z.literal(1),
@@ -65,6 +70,19 @@ export type Results = z.infer<typeof resultsSchema>;
 export type Cell = z.infer<typeof cellSchema>;
 export type MetricResult = z.infer<typeof metricSchema>;
 export type Check = z.infer<typeof checkSchema>;
+
+/** Below this share of its core a subject was not what limited throughput. */
+export const busyShareMin = 0.85;
+
+/** True exactly when a throughput or latency of that load would tell about something else than the subject. */
+export function isSlack(busy: Results['busy'], workload: string, subject: SubjectId): boolean {
+  return busy.some((row) => row.workload === workload && row.subject === subject && row.subjectShare < busyShareMin);
+}
+
+/** The load that a metric belongs to: `download` of `download.rate`. */
+export function workloadOf(metricId: string): string {
+  return metricId.split('.')[0] ?? metricId;
+}
 
 /** The middle one, or the mean of the two in the middle; null of nothing. Figures that are not numbers do not count. */
 export function median(figures: readonly number[]): number | null {

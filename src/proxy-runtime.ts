@@ -12,7 +12,9 @@ import { createDialer } from './io/dialer.ts';
 import { openFileCount, openFileLimit } from './io/fd-limit.ts';
 import { createLedger, releaseMs, type Ledger } from './io/ledger.ts';
 import { createListener } from './io/listener.ts';
+import type { Reports } from './io/reports.ts';
 import { systemResolver } from './io/resolver.ts';
+import { Sampling } from './io/sampling.ts';
 import { Sniffer } from './io/sniffer.ts';
 import { createObservation, type Observation } from './observe/observation.ts';
 import { silentLogger } from './observe/silent-logger.ts';
@@ -45,7 +47,7 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     dependencies.dialer ??
     createDialer({ clock, ledger, resolver: dependencies.resolver ?? systemResolver, report: observation.reports.trouble });
   const ports: ConnectionPorts = { clock, dial, reports: observation.reports };
-  const registry = new Registry(random);
+  const registry = new Registry(random, observation.reports.trouble);
   const tables = new Map(plan.listeners.map((listener) => [listener.port, compileListener(listener, plan.detectors)]));
   const life: ProxyLife = new ProxyLife({
     clock,
@@ -69,10 +71,12 @@ class Registry implements ConnectionRegistry {
   readonly live = new Map<string, Connection>();
   slots = new SlotCounter(0);
   onEmpty = (): void => undefined;
+  readonly sampling: Sampling;
   readonly #prefix: string;
   #count = 0;
 
-  constructor(random: () => number) {
+  constructor(random: () => number, report: Reports['trouble']) {
+    this.sampling = new Sampling(this.live, report);
     this.#prefix = Math.floor(random() * 36 ** 4)
       .toString(36)
       .padStart(4, '0');

@@ -56,7 +56,7 @@ function matchOf({ tables, life, plan }: ProxyRuntime, query: MatchQuery): Match
 }
 
 function hostnames(plan: ProxyPlan): readonly string[] {
-  return [...new Set(plan.routes.flatMap((route) => route.match.domains ?? []))].sort();
+  return [...new Set(plan.routes.flatMap((route) => route.match.domains ?? []))].toSorted();
 }
 
 /** @throws ProxyError SALLYPORT_CONFIG_INVALID when the text is no duration. */

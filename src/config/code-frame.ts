@@ -4,9 +4,13 @@
  * Must never do: show what stands under `authentication`, a password, a key or a token, on one line or on many.
  */
 
-/** Up to three lines around the place. @param line 1 is the first. @param col 1 is the first. */
-export function codeFrame(text: string, line: number, col: number): string {
-  const lines = hideSecrets(text.split(/\r?\n/));
+/**
+ * Up to three lines around the place.
+ * @param lines as `visibleLines` gives them.
+ * @param line 1 is the first.
+ * @param col 1 is the first.
+ */
+export function codeFrame(lines: readonly string[], line: number, col: number): string {
   const from = Math.max(1, line - 1);
   const to = Math.min(lines.length, line + 1);
   const width = String(to).length;
@@ -34,12 +38,12 @@ function cut(content: string, start: number): string {
 }
 
 const secretKey =
-  /(["']?)\b(authentication|credentials?|pass(?:words?|phrases?|wd)?|[a-z]*[-_]?(?:secret|token|key)s?|eab|pfx)\1\s*:/i;
+  /(["']?)\b(authentication|credentials?|pass(?:words?|phrases?|wd)?|[\w-]{0,40}(?:secret|token|key)s?|eab|pfx)\1\s*:/i;
 
-/** The lines with everything after a secret's key replaced, and whatever is indented below it. */
-function hideSecrets(lines: readonly string[]): readonly string[] {
+/** The lines of a text, everything after a secret's key replaced, and whatever is indented below it. */
+export function visibleLines(text: string): readonly string[] {
   let hiddenBelow: number | null = null;
-  return lines.map((line) => {
+  return text.split(/\r?\n/).map((line) => {
     const indent = line.search(/\S/);
     if (hiddenBelow !== null && (indent === -1 || indent > hiddenBelow))
       return indent === -1 ? line : hidden(line, indent);

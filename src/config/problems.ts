@@ -5,7 +5,7 @@
  * `shown.ts`, what a line of the file may show by `code-frame.ts`.
  */
 import { ProxyError } from '../errors.ts';
-import { codeFrame } from './code-frame.ts';
+import { codeFrame, visibleLines } from './code-frame.ts';
 
 export interface ConfigProblem {
   /** `routes[0].match.ports`; empty for the configuration as a whole. */
@@ -49,8 +49,9 @@ export class ConfigError extends ProxyError {
 
 /** All problems in order, each with its code frame, a blank line between them. */
 export function formatProblems(problems: readonly ConfigProblem[], sourceText: string | null): string {
+  const source = sourceText === null ? null : visibleLines(sourceText);
   return sortProblems(problems)
-    .map((problem) => formatProblem(problem, sourceText))
+    .map((problem) => formatProblem(problem, source))
     .join('\n\n');
 }
 
@@ -68,9 +69,9 @@ export function sortProblems(problems: readonly ConfigProblem[]): readonly Confi
   });
 }
 
-function formatProblem(problem: ConfigProblem, sourceText: string | null): string {
+function formatProblem(problem: ConfigProblem, source: readonly string[] | null): string {
   const lines = [problemLine(problem)];
-  if (sourceText !== null && problem.line !== null) lines.push(codeFrame(sourceText, problem.line, problem.col ?? 1));
+  if (source !== null && problem.line !== null) lines.push(codeFrame(source, problem.line, problem.col ?? 1));
   if (problem.expected !== null && !problem.message.includes(problem.expected))
     lines.push(`  expected: ${problem.expected}`);
   if (problem.got !== null) lines.push(`  got: ${problem.got}`);

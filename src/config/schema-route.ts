@@ -10,11 +10,9 @@ import { matchSchema } from './schema-match.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
 import { label, notBuilt, oneOrMany, toggle, wholeNumber } from './schema-values.ts';
 
-export const interpreterSchema = z
-  .enum(['compiled', 'xstate'], { error: 'compiled or xstate' })
-  .meta({
-    description: 'How the chart of a connection is run: as a compiled table, or as an XState actor. Default: compiled.',
-  });
+export const interpreterSchema = z.enum(['compiled', 'xstate'], { error: 'compiled or xstate' }).meta({
+  description: 'How the chart of a connection is run: as a compiled table, or as an XState actor. Default: compiled.',
+});
 
 const routeShape = {
   name: label('a name').meta({ description: 'Unique; shown in logs, metrics and explanations.' }),

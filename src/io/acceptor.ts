@@ -13,12 +13,14 @@ import { addressText } from './closed-record.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionPorts, ListenerRuntime } from './connection-ports.ts';
 import type { Leg } from './leg.ts';
+import type { Sampling } from './sampling.ts';
 import type { Sniffer } from './sniffer.ts';
 
 /** The live connections of a proxy, by id, and the cap they share. */
 export interface ConnectionRegistry {
   readonly live: Map<string, Connection>;
   readonly slots: SlotCounter;
+  readonly sampling: Sampling;
   /** A new, unique connection id. */
   nextId(): string;
   /** Called after a connection was struck off. */
@@ -52,6 +54,7 @@ export class Acceptor implements ListenerRuntime {
       leg.reset();
       return;
     }
+    this.#registry.sampling.accepted();
     const connection = new Connection(this.#registry.nextId(), leg, this, this.#ports);
     this.#registry.live.set(connection.connectionId, connection);
     connection.start();

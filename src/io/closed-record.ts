@@ -14,28 +14,23 @@ export function closedRecord(
   reason: CloseReason,
   nowMs: number,
 ): { readonly record: ClosedRecord; readonly manner: ReleaseManner } {
-  const { route, listener, downstream, upstream } = connection;
+  const { listener, downstream, cause, causeState } = connection;
   const described = describeReason(reason);
-  const deadline = deadlineOf(reason);
-  const timeouts = route?.timeouts ?? listener.plan.timeouts;
   const stays = connection.timeline.entries(nowMs).filter((stay) => stay.state !== 'CLOSED');
-  const upstreamAddress = upstream?.remote ?? connection.target;
   const record: ClosedRecord = {
     event: 'connection.closed',
     connectionId: connection.connectionId,
     listener: listener.name,
-    route: route?.name ?? null,
-    client: addressText(downstream.remote),
-    upstream: upstreamAddress === null ? null : addressText(upstreamAddress),
+    route: connection.route?.name ?? null,
+    client: addressText(connection.client),
+    upstream: connection.upstreamAddress === null ? null : addressText(connection.upstreamAddress),
     protocol: connection.sighting?.protocol ?? null,
     reason,
     by: byOf(connection, reason, described.by),
-    state: connection.causeState === '' ? connection.chart.state : connection.causeState,
-    deadline,
-    limitMs: deadline === null ? null : timeouts.values[deadline],
-    configPath: deadline === null ? (route?.configPath ?? null) : timeouts.sources[deadline],
-    code: connection.cause?.code ?? null,
-    cause: connection.cause?.text ?? null,
+    state: causeState === '' ? connection.chart.state : causeState,
+    ...limitOf(connection, reason),
+    code: cause?.code ?? null,
+    cause: cause?.text ?? null,
     interpreter: listener.interpreter,
     durationMs: round(nowMs - connection.acceptedAtMs),
     path: stays.map(({ state, ms }) => [state, ms]),
@@ -44,6 +39,14 @@ export function closedRecord(
     timeline: stays,
   };
   return { record, manner: described.manner };
+}
+
+/** The deadline that passed, its limit, and the line it was configured on; the route's own line for every other reason. */
+function limitOf({ route, listener }: Connection, reason: CloseReason): Pick<ClosedRecord, 'deadline' | 'limitMs' | 'configPath'> {
+  const deadline = deadlineOf(reason);
+  if (deadline === null) return { deadline, limitMs: null, configPath: route?.configPath ?? null };
+  const timeouts = route?.timeouts ?? listener.plan.timeouts;
+  return { deadline, limitMs: timeouts.values[deadline], configPath: timeouts.sources[deadline] };
 }
 
 /** A completed connection was ended by whoever sent FIN first. */

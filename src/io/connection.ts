@@ -13,14 +13,15 @@ import type { ConnectionCommand } from '../machines/connection/commands.ts';
 import { createConnectionChart, type ConnectionChart, type ConnectionHost } from '../machines/connection/connection-chart.ts';
 import type { ConnectionFact } from '../machines/connection/events.ts';
 import { canRefuse, refusal } from '../protocols/refusals.ts';
-import type { RoutePlan, Target } from '../routing/plan.ts';
+import type { RoutePlan } from '../routing/plan.ts';
 import { closedRecord } from './closed-record.ts';
 import type { ConnectionPorts, ListenerRuntime } from './connection-ports.ts';
 import { dialFailureOf, type DialFailure } from './dialer.ts';
-import type { Leg, LegFact } from './leg.ts';
+import type { Address, Leg, LegFact } from './leg.ts';
 import { closeReasonOf } from './os-codes.ts';
 import { Refusing } from './refusing.ts';
 import type { ConnectionSnapshot } from './reports.ts';
+import { ipFamily } from './socket.ts';
 import { PeekBuffer, type Sighting, type SniffOutcome } from './sniffer.ts';
 import { Splice, type Side, type SpliceOwner } from './splice.ts';
 import { round, Timeline } from './timeline.ts';
@@ -38,9 +39,12 @@ export class Connection implements ConnectionHost, SpliceOwner {
   readonly timeline = new Timeline();
   readonly acceptedAtMs: number;
   readonly chart: ConnectionChart;
+  /** The client's address; kept, because a socket that is gone forgets it. */
+  readonly client: Address;
   upstream: Leg | null = null;
+  /** Where the upstream leg leads, or where the last attempt went. */
+  upstreamAddress: Address | null = null;
   route: RoutePlan | null = null;
-  target: Target | null = null;
   sighting: Sighting | null = null;
   cause: Cause | null = null;
   /** The state in which the reason was recorded; '' until then. */
@@ -62,6 +66,7 @@ export class Connection implements ConnectionHost, SpliceOwner {
   constructor(connectionId: string, downstream: Leg, listener: ListenerRuntime, ports: ConnectionPorts) {
     this.connectionId = connectionId;
     this.downstream = downstream;
+    this.client = downstream.remote;
     this.listener = listener;
     this.#ports = ports;
     this.acceptedAtMs = ports.clock.nowMs();
@@ -123,8 +128,8 @@ export class Connection implements ConnectionHost, SpliceOwner {
       connectionId: this.connectionId,
       listener: this.listener.name,
       route: this.route?.name ?? null,
-      client: this.downstream.remote,
-      upstream: this.upstream?.remote ?? this.target,
+      client: this.client,
+      upstream: this.upstreamAddress,
       protocol: this.sighting?.protocol ?? null,
       serverName: this.sighting?.preface?.serverName ?? null,
       state: this.chart.state,
@@ -161,7 +166,7 @@ export class Connection implements ConnectionHost, SpliceOwner {
         this.#peek = null;
         return undefined;
       case 'routeServerFirst':
-        return this.#conclude(this.listener.sniffer.serverFirst(this.downstream.remote.host));
+        return this.#conclude(this.listener.sniffer.serverFirst(this.client.host));
       case 'dial':
         return this.#dial(command.attempt);
       case 'cancelDial':
@@ -190,7 +195,7 @@ export class Connection implements ConnectionHost, SpliceOwner {
   }
 
   #beginPeeking(): void {
-    const outcome = this.listener.sniffer.first(this.downstream.remote.host);
+    const outcome = this.listener.sniffer.first(this.client.host);
     if (outcome !== null) return this.#conclude(outcome);
     this.#peek = new PeekBuffer();
     if (this.downstream.heldBytes > 0) this.#look(this.#hasClientEnded);
@@ -201,7 +206,7 @@ export class Connection implements ConnectionHost, SpliceOwner {
     if (this.#peek === null) return;
     const prefix = this.#peek.view(this.downstream.held);
     try {
-      this.#conclude(this.listener.sniffer.look(this.downstream.remote.host, prefix, ended));
+      this.#conclude(this.listener.sniffer.look(this.client.host, prefix, ended));
     } catch (error) {
       this.#callbackFailed(error);
       this.#tell({ type: 'sniff.failed', reason: 'handler.failed', answerable: false });
@@ -243,7 +248,7 @@ export class Connection implements ConnectionHost, SpliceOwner {
     const { targets } = this.route.action;
     const target = targets[(this.#firstTarget + attempt - 1) % targets.length];
     if (target === undefined) return;
-    this.target = target;
+    this.upstreamAddress = target;
     this.cause = null;
     try {
       this.#dialing = this.#ports.dial(target, { resolved: () => this.#tell({ type: 'dial.resolved' }) }).subscribe({
@@ -263,6 +268,7 @@ export class Connection implements ConnectionHost, SpliceOwner {
 
   #dialSucceeded(leg: Leg): void {
     this.upstream = leg;
+    if (ipFamily(this.upstreamAddress?.host ?? '') === 0) this.upstreamAddress = leg.remote;
     this.cause = null;
     this.#upstreamFacts = leg.facts$.subscribe((fact) => this.#upstreamTold(fact));
     this.#tell({ type: 'dial.succeeded', ageMs: this.#ageMs() });

@@ -87,11 +87,12 @@ export interface Trouble {
   readonly message: string;
 }
 
+/** Functions, not methods: each may be handed on alone. */
 export interface Reports {
-  opened(connection: { readonly connectionId: string; snapshot(): ConnectionSnapshot }): void;
-  moved(connectionId: string, from: string, to: string, event: string): void;
-  idling(connectionId: string, snapshot: () => ConnectionSnapshot): void;
-  closed(record: ClosedRecord): void;
-  refused(refusal: Refusal): void;
-  trouble(trouble: Trouble): void;
+  readonly opened: (connection: { readonly connectionId: string; snapshot(): ConnectionSnapshot }) => void;
+  readonly moved: (connectionId: string, from: string, to: string, event: string) => void;
+  readonly idling: (connectionId: string, snapshot: () => ConnectionSnapshot) => void;
+  readonly closed: (record: ClosedRecord) => void;
+  readonly refused: (refusal: Refusal) => void;
+  readonly trouble: (trouble: Trouble) => void;
 }

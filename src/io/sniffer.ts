@@ -80,20 +80,17 @@ export class Sniffer {
     const early = this.#table.withoutBytes({ ip });
     const detectors = early === null ? this.#table.detectors : this.#known;
     const found = classify(detectors, prefix, ended);
-    switch (found.kind) {
-      case 'needsMore':
-        return { kind: 'waiting', answerable: found.suspected !== null && canRefuse(found.suspected), suspected: found.suspected };
-      case 'malformed': {
-        const sighting: Sighting = { protocol: found.protocol, preface: null };
-        return { kind: 'refused', reason: 'downstream.malformed', route: null, sighting, detail: found.detail };
-      }
-      case 'recognised':
-      case 'unknown': {
-        const sighting = sightingOf(found);
-        const decision = this.#table.decide({ ip, protocol: sighting.protocol, preface: sighting.preface });
-        return outcomeOf(decision, this.#recognise(decision, sighting, prefix));
-      }
+    if (found.kind === 'needsMore') {
+      const { suspected } = found;
+      return { kind: 'waiting', answerable: suspected !== null && canRefuse(suspected), suspected };
     }
+    if (found.kind === 'malformed') {
+      const sighting: Sighting = { protocol: found.protocol, preface: null };
+      return { kind: 'refused', reason: 'downstream.malformed', route: null, sighting, detail: found.detail };
+    }
+    const sighting = sightingOf(found);
+    const decision = this.#table.decide({ ip, protocol: sighting.protocol, preface: sighting.preface });
+    return outcomeOf(decision, this.#recognise(decision, sighting, prefix));
   }
 
   /** The outcome for a client that stays silent. */

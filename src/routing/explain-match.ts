@@ -82,9 +82,10 @@ function subjectsOf(query: MatchQuery): readonly [RouteSubject, ...RouteSubject[
   const serverName = query.host === undefined ? null : normaliseHost(query.host);
   const preface = { serverName, alpn: query.alpn ?? [] };
   const ip = query.clientIp ?? '';
-  if (query.protocol !== undefined && query.protocol !== 'tcp') return [{ ip, protocol: query.protocol, preface }];
-  if (query.alpn !== undefined) return [{ ip, protocol: 'tls', preface }];
-  if (query.host === undefined || query.protocol === 'tcp') return [{ ip, protocol: null, preface: null }];
+  if (query.protocol === 'tcp') return [{ ip, protocol: null, preface: null }];
+  if (query.protocol !== undefined) return [{ ip, protocol: query.protocol, preface }];
+  if (preface.alpn.length > 0) return [{ ip, protocol: 'tls', preface }];
+  if (serverName === null) return [{ ip, protocol: null, preface: null }];
   return [
     { ip, protocol: 'tls', preface },
     { ip, protocol: 'http', preface },

@@ -3,7 +3,7 @@
  *
  * Decides specificity, most important first:
  *   1. host: exact, longer wildcard, shorter wildcard, TLD pattern, other glob, none (`match-host.ts`)
- *   2. protocol: named, none (`tcp` is none)
+ *   2. protocol: named, none (`tcp` is none; ALPN names TLS)
  *   3. ALPN: named, none
  *   4. client address: the widest pattern of the list counts; narrower first, none last
  *   5. ports: fewer first, so a single port before a range before several ranges
@@ -49,7 +49,7 @@ function orderOf({ route, host }: Candidate): readonly number[] {
   return [
     route.priority,
     host?.specificity ?? 0,
-    namesProtocol(match.protocol) ? 1 : 0,
+    namesProtocol(match.protocol) || match.alpn !== null ? 1 : 0,
     match.alpn === null ? 0 : 1,
     match.clientIp === null ? -1 : Math.min(...match.clientIp.map(addressSpecificity)),
     -match.ports.reduce((total, { from, to }) => total + to - from + 1, 0),

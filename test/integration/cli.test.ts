@@ -15,6 +15,10 @@ async function emptyFolder(): Promise<string> {
   return folder;
 }
 
+function isDefinition(value: unknown): value is Parameters<typeof createMachine>[0] {
+  return typeof value === 'object' && value !== null;
+}
+
 /** Every state with the events it hears, nested ones within. */
 function leavesOf(node: AnyStateNode): readonly string[] {
   const children = Object.values(node.states);
@@ -26,7 +30,8 @@ describe('help and mistakes', () => {
     const { exitCode, out } = await sallyportEnds(['--help']);
     expect(exitCode).toBe(0);
     const [built = '', later = ''] = out.split('Not built yet:');
-    for (const name of ['run', 'check', 'explain', 'chart', 'init']) expect(built).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
+    for (const name of ['run', 'check', 'explain', 'chart', 'init'])
+      expect(built).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
     for (const name of ['ps', 'top', 'kill', 'drain', 'metrics', 'events', 'replay', 'hash-password']) {
       expect(later).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
     }
@@ -70,7 +75,10 @@ describe('help and mistakes', () => {
   test('A01: an old Node is told so in one line before anything is imported', async () => {
     const folder = await emptyFolder();
     const old = join(folder, 'old.mjs');
-    await writeFile(old, "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.18.9' } });");
+    await writeFile(
+      old,
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.18.9' } });",
+    );
     const { exitCode, err } = await sallyportEnds(['--help'], { nodeFlags: ['--import', old] });
     expect(exitCode).toBe(2);
     expect(err).toBe('sallyport needs Node.js 22.19 or newer, and this is 22.18.9\n');
@@ -95,7 +103,9 @@ describe('init', () => {
     await sallyportEnds(['init'], { folder });
     const file = join(folder, 'sallyport.yaml');
     const [prose = '', ...sections] = (await readFile(file, 'utf8')).split(/^(?=routes:)/m);
-    const uncommented = sections.join('').replaceAll(/^( *)# (?=( *)(- name:|match:|action:|timeouts:|limits:|log:|interpreter:|\w+: +\S+ +#))/gm, '$1');
+    const uncommented = sections
+      .join('')
+      .replaceAll(/^( *)# (?=( *)(- name:|match:|action:|timeouts:|limits:|log:|interpreter:|\w+: +\S+ +#))/gm, '$1');
     await writeFile(file, prose + uncommented);
     const { exitCode, out, err } = await sallyportEnds(['check', '--json'], { folder });
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
@@ -114,7 +124,9 @@ describe('chart', () => {
 
   test('A06: the JSON is a definition that XState builds the same states from', async () => {
     const { out } = await sallyportEnds(['chart', '--json']);
-    const rebuilt = createMachine(JSON.parse(out));
+    const definition: unknown = JSON.parse(out);
+    if (!isDefinition(definition)) throw new Error('the chart is no object');
+    const rebuilt = createMachine(definition);
     expect(leavesOf(rebuilt.root)).toEqual(leavesOf(connectionMachine.root));
     expect(leavesOf(rebuilt.root).length).toBeGreaterThan(10);
   });

@@ -35,7 +35,10 @@ function waiting(protocol: string | null, name: string, bytes: string | Uint8Arr
 }
 
 /** As large as a hello may be: five bytes of record header, four of message header, and the rest up to the cap. */
-const largestHello = clientHello({ serverName: 'big.example', extensionsAfter: [[21, new Uint8Array(helloRoom('big.example'))]] });
+const largestHello = clientHello({
+  serverName: 'big.example',
+  extensionsAfter: [[21, new Uint8Array(helloRoom('big.example'))]],
+});
 
 function helloRoom(serverName: string): number {
   return sniffBytesMax - clientHello({ serverName, extensionsAfter: [[21, new Uint8Array(0)]] }).length;
@@ -45,35 +48,74 @@ const curlHead = 'GET /a/b?c=d HTTP/1.1\r\nHost: Shop.Example:8080\r\nUser-Agent
 
 export const corpus: readonly Sample[] = [
   recognised('tls', 'a hello with a name', clientHello({ serverName: 'a.example' }), { serverName: 'a.example' }),
-  recognised('tls', 'a hello with a name and ALPN', clientHello({ serverName: 'A.Example.', alpn: ['h2', 'http/1.1', 'xmpp-client'] }), {
-    serverName: 'a.example',
-    alpn: ['h2', 'http/1.1', 'xmpp-client'],
-  }),
-  recognised('tls', 'a hello in records of a few bytes', inRecords(helloMessage({ serverName: 'split.example' }), [1, 2, 3, 50, 1, 1]), {
-    serverName: 'split.example',
-  }),
-  recognised('tls', 'a post-quantum hello in two records', inRecords(helloMessage({ serverName: 'pq.example', extensionsBefore: [[51, new Uint8Array(1_260)]] }), [800]), {
-    serverName: 'pq.example',
-  }),
+  recognised(
+    'tls',
+    'a hello with a name and ALPN',
+    clientHello({ serverName: 'A.Example.', alpn: ['h2', 'http/1.1', 'xmpp-client'] }),
+    {
+      serverName: 'a.example',
+      alpn: ['h2', 'http/1.1', 'xmpp-client'],
+    },
+  ),
+  recognised(
+    'tls',
+    'a hello in records of a few bytes',
+    inRecords(helloMessage({ serverName: 'split.example' }), [1, 2, 3, 50, 1, 1]),
+    {
+      serverName: 'split.example',
+    },
+  ),
+  recognised(
+    'tls',
+    'a post-quantum hello in two records',
+    inRecords(helloMessage({ serverName: 'pq.example', extensionsBefore: [[51, new Uint8Array(1_260)]] }), [800]),
+    {
+      serverName: 'pq.example',
+    },
+  ),
   recognised('tls', 'a hello as large as the cap', largestHello, { serverName: 'big.example' }),
-  recognised('tls', 'a hello and early data behind it', concat([clientHello({ serverName: 'a.example' }), bytesOf('\x17\x03\x03\x00\x05hello')]), {
-    serverName: 'a.example',
-  }),
+  recognised(
+    'tls',
+    'a hello and early data behind it',
+    concat([clientHello({ serverName: 'a.example' }), bytesOf('\x17\x03\x03\x00\x05hello')]),
+    {
+      serverName: 'a.example',
+    },
+  ),
   recognised('tls', 'a hello without extensions', clientHello({ hasExtensions: false, version: 0x0300 })),
-  malformed('tls', 'a hello with several names', clientHello({ extensionsBefore: [[0, bytesOf('\x00\x0c\x00\x00\x03a.b\x00\x00\x03c.d')]] })),
+  malformed(
+    'tls',
+    'a hello with several names',
+    clientHello({ extensionsBefore: [[0, bytesOf('\x00\x0c\x00\x00\x03a.b\x00\x00\x03c.d')]] }),
+  ),
   malformed('tls', 'a hello that claims a megabyte', bytesOf('\x16\x03\x01\x02\x00\x01\x10\x00\x00\x03\x03')),
-  malformed('tls', 'an alert between two pieces of a hello', concat([inRecords(helloMessage(), [20]).subarray(0, 25), bytesOf('\x15\x03\x03\x00\x02\x02\x28')])),
-  malformed('tls', 'a hello that its records make too long', inRecords(helloMessage({ extensionsBefore: [[21, new Uint8Array(8_000)]] }), Array<number>(8_000).fill(1))),
+  malformed(
+    'tls',
+    'an alert between two pieces of a hello',
+    concat([inRecords(helloMessage(), [20]).subarray(0, 25), bytesOf('\x15\x03\x03\x00\x02\x02\x28')]),
+  ),
+  malformed(
+    'tls',
+    'a hello that its records make too long',
+    inRecords(helloMessage({ extensionsBefore: [[21, new Uint8Array(8_000)]] }), Array<number>(8_000).fill(1)),
+  ),
   waiting('tls', 'half a hello', clientHello({ serverName: 'a.example' }).subarray(0, 60)),
   unknown('an SSLv2 hello', '\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10'),
   unknown('a lone TLS alert', '\x15\x03\x01\x00\x02\x02\x28'),
   recognised('http', 'curl', curlHead, { serverName: 'shop.example' }),
   recognised('http', 'curl, and a body', `${curlHead}{"a":1}`, { serverName: 'shop.example' }),
-  recognised('http', 'a websocket upgrade', 'GET /chat HTTP/1.1\r\nHost: ws.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n', {
-    serverName: 'ws.example',
-  }),
+  recognised(
+    'http',
+    'a websocket upgrade',
+    'GET /chat HTTP/1.1\r\nHost: ws.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+    {
+      serverName: 'ws.example',
+    },
+  ),
   recognised('http', 'HTTP/1.0 without a host', 'GET / HTTP/1.0\r\n\r\n'),
-  recognised('http', 'an IPv6 literal', 'GET / HTTP/1.1\r\nHost: [2001:DB8::1]:8080\r\n\r\n', { serverName: '2001:db8::1' }),
+  recognised('http', 'an IPv6 literal', 'GET / HTTP/1.1\r\nHost: [2001:DB8::1]:8080\r\n\r\n', {
+    serverName: '2001:db8::1',
+  }),
   malformed('http', 'two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nhost: b\r\n\r\n'),
   malformed('http', 'no host', 'GET / HTTP/1.1\r\nX: y\r\n\r\n'),
   malformed('http', 'bare line feeds', 'GET / HTTP/1.1\nHost: a\n\n'),

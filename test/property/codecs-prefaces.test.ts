@@ -22,12 +22,21 @@ const settings = (usual: number) => ({ seed: seed(), numRuns: runs(usual) });
 const words = { match: anonymousMatch, needsMore, noMatch };
 
 function assertTable(detector: Detector, rows: readonly (readonly [string, keyof typeof words])[]): void {
-  for (const [text, verdict] of rows) expect(detector.detect(bytesOf(text), false), JSON.stringify(text)).toEqual(words[verdict]);
+  for (const [text, verdict] of rows)
+    expect(detector.detect(bytesOf(text), false), `${detector.name}: ${JSON.stringify(text)}`).toEqual(words[verdict]);
 }
 
 describe('what is claimed', () => {
   test('M01: every name a route may use is the name of one detector', () => {
-    expect(builtinDetectors.map((detector) => detector.name).toSorted()).toEqual(['h2c', 'http', 'postgres', 'redis', 'socks', 'ssh', 'tls']);
+    expect(builtinDetectors.map((detector) => detector.name).toSorted()).toEqual([
+      'h2c',
+      'http',
+      'postgres',
+      'redis',
+      'socks',
+      'ssh',
+      'tls',
+    ]);
   });
 
   test('M01: HTTP/2 is its whole preface and nothing less', () => {
@@ -132,7 +141,13 @@ describe('what is claimed', () => {
   });
 
   test('M01: FIN before the preface is whole is no match', () => {
-    const halves = [[h2c, 'PRI '], [resp, '*1'], [ssh, 'SSH-'], [socks, '\x05\x01'], [postgres, '\x00\x00\x00\x08']] as const;
+    const halves = [
+      [h2c, 'PRI '],
+      [resp, '*1'],
+      [ssh, 'SSH-'],
+      [socks, '\x05\x01'],
+      [postgres, '\x00\x00\x00\x08'],
+    ] as const;
     for (const [detector, half] of halves) {
       expect(detector.detect(bytesOf(half), false)).toEqual(needsMore);
       expect(detector.detect(bytesOf(half), true)).toEqual(noMatch);
@@ -153,7 +168,11 @@ describe('what is claimed', () => {
 });
 
 /** What a client sends at first, to a server that never answers; ends when `until` is satisfied. */
-async function firstBytes(program: string, args: (port: number) => readonly string[], until: (bytes: Uint8Array) => boolean): Promise<Uint8Array> {
+async function firstBytes(
+  program: string,
+  args: (port: number) => readonly string[],
+  until: (bytes: Uint8Array) => boolean,
+): Promise<Uint8Array> {
   const { promise, resolve } = Promise.withResolvers<Uint8Array>();
   const server = createServer((socket) => {
     let received: Uint8Array = new Uint8Array(0);
@@ -167,7 +186,9 @@ async function firstBytes(program: string, args: (port: number) => readonly stri
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
-  const client = execFile(program, [...args(address === null || typeof address === 'string' ? 0 : address.port)], () => resolve(new Uint8Array(0)));
+  const client = execFile(program, [...args(address === null || typeof address === 'string' ? 0 : address.port)], () =>
+    resolve(new Uint8Array(0)),
+  );
   client.stdin?.end();
   try {
     return await promise;
@@ -179,7 +200,11 @@ async function firstBytes(program: string, args: (port: number) => readonly stri
 
 describe('real clients', () => {
   peerTest('redis-cli', 'M02: what redis-cli says first is RESP', async () => {
-    const bytes = await firstBytes(peerPath('redis-cli'), (port) => ['-h', '127.0.0.1', '-p', String(port), 'PING'], (received) => received.includes(0x0a));
+    const bytes = await firstBytes(
+      peerPath('redis-cli'),
+      (port) => ['-h', '127.0.0.1', '-p', String(port), 'PING'],
+      (received) => received.includes(0x0a),
+    );
     expect(classify(builtinDetectors, bytes, false)).toMatchObject({ kind: 'recognised', protocol: 'redis' });
   });
 
@@ -189,11 +214,20 @@ describe('real clients', () => {
     ['SOCKS 5', (port) => ['--socks5', `127.0.0.1:${port}`, 'http://127.0.0.1:9/'], 'socks', 3],
     ['SOCKS 4', (port) => ['--socks4', `127.0.0.1:${port}`, 'http://127.0.0.1:9/'], 'socks', 9],
     ['SOCKS 4a', (port) => ['--socks4a', `127.0.0.1:${port}`, 'http://a.invalid:9/'], 'socks', 19],
-    ['TLS', (port) => ['--insecure', `https://localhost:${port}/`, '--resolve', `localhost:${port}:127.0.0.1`], 'tls', 200],
+    [
+      'TLS',
+      (port) => ['--insecure', `https://localhost:${port}/`, '--resolve', `localhost:${port}:127.0.0.1`],
+      'tls',
+      200,
+    ],
   ];
   for (const [name, args, protocol, length] of curls) {
     peerTest('curl', `M01: curl with ${name} is recognised`, async () => {
-      const bytes = await firstBytes(peerPath('curl'), (port) => ['-sS', '--noproxy', '', ...args(port)], (received) => received.length >= length);
+      const bytes = await firstBytes(
+        peerPath('curl'),
+        (port) => ['-sS', '--noproxy', '', ...args(port)],
+        (received) => received.length >= length,
+      );
       expect(classify(builtinDetectors, bytes, false)).toMatchObject({ kind: 'recognised', protocol });
     });
   }

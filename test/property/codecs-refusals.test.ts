@@ -64,20 +64,25 @@ describe('in HTTP', () => {
     expect(said).toContain(`\r\nProxy-Status: sallyport; error=${error}\r\n`);
   });
 
-  test.each(closeReasons)('M04: the answer to %s is one complete, final response that names the connection', (reason) => {
-    const said = decoder.decode(answer('http', reason, 'c-42'));
-    const end = said.indexOf('\r\n\r\n');
-    const [, ...fields] = said.slice(0, end).split('\r\n');
-    const body = said.slice(end + 4);
-    expect(fields).toContain('Connection: close');
-    expect(fields).toContain(`Content-Length: ${Buffer.byteLength(body)}`);
-    expect(body).toContain('c-42');
-    expect(fields.every((field) => /^[A-Za-z-]+: [ -~]+$/.test(field))).toBe(true);
-    expect(registeredErrors.has(/error=(\w+)/.exec(said)?.[1] ?? '')).toBe(true);
-  });
+  test.each(closeReasons)(
+    'M04: the answer to %s is one complete, final response that names the connection',
+    (reason) => {
+      const said = decoder.decode(answer('http', reason, 'c-42'));
+      const end = said.indexOf('\r\n\r\n');
+      const [, ...fields] = said.slice(0, end).split('\r\n');
+      const body = said.slice(end + 4);
+      expect(fields).toContain('Connection: close');
+      expect(fields).toContain(`Content-Length: ${Buffer.byteLength(body)}`);
+      expect(body).toContain('c-42');
+      expect(fields.every((field) => /^[A-Za-z-]+: [ -~]+$/.test(field))).toBe(true);
+      expect(registeredErrors.has(/error=(\w+)/.exec(said)?.[1] ?? '')).toBe(true);
+    },
+  );
 
   test('M04: Node’s own client reads the status, the body and the end', async () => {
-    const server = createServer((socket) => socket.once('data', () => socket.end(answer('http', 'refused.rate', 'c-7'))));
+    const server = createServer((socket) =>
+      socket.once('data', () => socket.end(answer('http', 'refused.rate', 'c-7'))),
+    );
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -93,7 +98,9 @@ describe('in HTTP', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const output = await new Promise<string>((resolve) => {
-      execFile(peerPath('curl'), ['-sS', '-i', `http://127.0.0.1:${portOf(server)}/`], (_error, stdout) => resolve(stdout));
+      execFile(peerPath('curl'), ['-sS', '-i', `http://127.0.0.1:${portOf(server)}/`], (_error, stdout) =>
+        resolve(stdout),
+      );
     });
     expect(output).toMatch(/^HTTP\/1\.1 502 /);
     server.close();
@@ -109,17 +116,25 @@ describe('in TLS', () => {
     ['refused.capacity', 80, 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR'],
     ['timeout.dial', 80, 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR'],
   ];
-  test.each(alerts)('M04: %s is the fatal alert %i, and a real client understands it', async (reason, code, clientCode) => {
-    expect([...answer('tls', reason)]).toEqual([0x15, 3, 3, 0, 2, 2, code]);
-    const server = createServer((socket) => socket.once('data', () => socket.end(answer('tls', reason))));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const client = connect({ host: '127.0.0.1', port: portOf(server), servername: 'a.example', rejectUnauthorized: false });
-    const [failure] = await once(client, 'error');
-    expect(failure).toHaveProperty('code', clientCode);
-    client.destroy();
-    server.close();
-  });
+  test.each(alerts)(
+    'M04: %s is the fatal alert %i, and a real client understands it',
+    async (reason, code, clientCode) => {
+      expect([...answer('tls', reason)]).toEqual([0x15, 3, 3, 0, 2, 2, code]);
+      const server = createServer((socket) => socket.once('data', () => socket.end(answer('tls', reason))));
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const client = connect({
+        host: '127.0.0.1',
+        port: portOf(server),
+        servername: 'a.example',
+        rejectUnauthorized: false,
+      });
+      const failure = await new Promise<Error>((resolve) => client.once('error', resolve));
+      expect(failure).toHaveProperty('code', clientCode);
+      client.destroy();
+      server.close();
+    },
+  );
 
   test.each(closeReasons)('M04: %s is one fatal alert record', (reason) => {
     expect([...answer('tls', reason)].slice(0, 6)).toEqual([0x15, 3, 3, 0, 2, 2]);
@@ -133,11 +148,17 @@ describe('in other protocols', () => {
   });
 
   peerTest('redis-cli', 'M04: redis-cli shows the sentence', async () => {
-    const server = createServer((socket) => socket.once('data', () => socket.end(answer('redis', 'refused.capacity', 'c-5'))));
+    const server = createServer((socket) =>
+      socket.once('data', () => socket.end(answer('redis', 'refused.capacity', 'c-5'))),
+    );
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const output = await new Promise<string>((resolve) => {
-      execFile(peerPath('redis-cli'), ['-h', '127.0.0.1', '-p', String(portOf(server)), 'PING'], (_error, stdout, stderr) => resolve(stdout + stderr));
+      execFile(
+        peerPath('redis-cli'),
+        ['-h', '127.0.0.1', '-p', String(portOf(server)), 'PING'],
+        (_error, stdout, stderr) => resolve(stdout + stderr),
+      );
     });
     expect(output).toContain('connection c-5');
     server.close();
@@ -156,7 +177,7 @@ describe('in other protocols', () => {
 
   test('M04: a protocol can refuse exactly when there is something to write', () => {
     for (const name of [...builtinDetectors.map((detector) => detector.name), 'mine', 'tcp', '']) {
-      expect(canRefuse(name), name).toBe(refusal(name, 'refused.route', 'c-1') !== null);
+      expect(canRefuse(name), `protocol ${name}`).toBe(refusal(name, 'refused.route', 'c-1') !== null);
     }
     expect(['http', 'postgres', 'redis', 'tls'].every(canRefuse)).toBe(true);
     expect(['ssh', 'socks', 'h2c', 'tcp'].some(canRefuse)).toBe(false);

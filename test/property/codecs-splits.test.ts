@@ -31,7 +31,9 @@ function feed(bytes: Uint8Array, lengths: readonly number[], isEnded: boolean): 
 const mutated: fc.Arbitrary<Uint8Array> = fc
   .record({
     sample: fc.constantFrom(...corpus),
-    edits: fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 }), fc.constantFrom('set', 'remove', 'insert')), { maxLength: 4 }),
+    edits: fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 }), fc.constantFrom('set', 'remove', 'insert')), {
+      maxLength: 4,
+    }),
     keep: fc.nat(),
     tail: fc.uint8Array({ maxLength: 20 }),
   })
@@ -40,7 +42,11 @@ const mutated: fc.Arbitrary<Uint8Array> = fc
     for (const [where, value, deed] of edits) {
       const at = where % Math.min(bytes.length + 1, 120);
       const after = deed === 'insert' ? at : at + 1;
-      bytes = concat([bytes.subarray(0, at), deed === 'remove' ? new Uint8Array(0) : Uint8Array.of(value), bytes.subarray(after)]);
+      bytes = concat([
+        bytes.subarray(0, at),
+        deed === 'remove' ? new Uint8Array(0) : Uint8Array.of(value),
+        bytes.subarray(after),
+      ]);
     }
     return keep % 3 === 0 ? concat([bytes.subarray(0, keep % (bytes.length + 1)), tail]) : concat([bytes, tail]);
   });
@@ -62,25 +68,31 @@ function assertMonotone(detector: Detector, bytes: Uint8Array, lengths: readonly
 }
 
 describe('the corpus', () => {
-  test.each(corpus.map((sample) => [sample.name, sample] as const))('M01: %s is taken for what it is', (_name, sample: Sample) => {
-    const found = classify(builtinDetectors, sample.bytes, false);
-    expect(found.kind).toBe(sample.kind);
-    if (found.kind === 'recognised') {
-      expect(found.protocol).toBe(sample.protocol);
-      expect(found.preface).toEqual({ serverName: sample.serverName ?? null, alpn: sample.alpn ?? [] });
-    }
-    if (found.kind === 'malformed') expect(found.protocol).toBe(sample.protocol);
-    if (found.kind === 'needsMore') expect(found.suspected).toBe(sample.protocol);
-  });
+  test.each(corpus.map((sample) => [sample.name, sample] as const))(
+    'M01: %s is taken for what it is',
+    (_name, sample: Sample) => {
+      const found = classify(builtinDetectors, sample.bytes, false);
+      expect(found.kind).toBe(sample.kind);
+      if (found.kind === 'recognised') {
+        expect(found.protocol).toBe(sample.protocol);
+        expect(found.preface).toEqual({ serverName: sample.serverName ?? null, alpn: sample.alpn ?? [] });
+      }
+      if (found.kind === 'malformed') expect(found.protocol).toBe(sample.protocol);
+      if (found.kind === 'needsMore') expect(found.suspected).toBe(sample.protocol);
+    },
+  );
 
-  test.each(corpus.map((sample) => [sample.name, sample] as const))('M02: no split changes what %s is taken for', (_name, sample: Sample) => {
-    const lengths = lengthsOf(sample.bytes);
-    for (const detector of builtinDetectors) assertMonotone(detector, sample.bytes, lengths);
-    for (const isEnded of [false, true]) {
-      const whole = classify(builtinDetectors, sample.bytes, isEnded);
-      for (const length of lengths) expect(feed(sample.bytes, [length], isEnded)).toEqual(whole);
-    }
-  });
+  test.each(corpus.map((sample) => [sample.name, sample] as const))(
+    'M02: no split changes what %s is taken for',
+    (_name, sample: Sample) => {
+      const lengths = lengthsOf(sample.bytes);
+      for (const detector of builtinDetectors) assertMonotone(detector, sample.bytes, lengths);
+      for (const isEnded of [false, true]) {
+        const whole = classify(builtinDetectors, sample.bytes, isEnded);
+        for (const length of lengths) expect(feed(sample.bytes, [length], isEnded)).toEqual(whole);
+      }
+    },
+  );
 });
 
 describe('changed bytes', () => {
@@ -105,19 +117,26 @@ describe('changed bytes', () => {
 
   test('M02: the order of the detectors makes no difference, because no two of them take the same bytes', () => {
     fc.assert(
-      fc.property(mutated, fc.shuffledSubarray([...builtinDetectors], { minLength: builtinDetectors.length }), (bytes, shuffled) => {
-        const verdicts = builtinDetectors.map((detector) => detector.detect(bytes, false).verdict);
-        const claims = verdicts.filter((verdict) => verdict === 'match' || verdict === 'malformed');
-        expect(claims.length).toBeLessThanOrEqual(1);
-        expect(classify(shuffled, bytes, true)).toEqual(classify(builtinDetectors, bytes, true));
-      }),
+      fc.property(
+        mutated,
+        fc.shuffledSubarray([...builtinDetectors], { minLength: builtinDetectors.length }),
+        (bytes, shuffled) => {
+          const verdicts = builtinDetectors.map((detector) => detector.detect(bytes, false).verdict);
+          const claims = verdicts.filter((verdict) => verdict === 'match' || verdict === 'malformed');
+          expect(claims.length).toBeLessThanOrEqual(1);
+          expect(classify(shuffled, bytes, true)).toEqual(classify(builtinDetectors, bytes, true));
+        },
+      ),
       settings(2_000),
     );
   });
 
   test('X06: random bytes never make a detector throw, and at the cap or the end nobody waits', () => {
     const bytes = fc.oneof(fc.uint8Array({ maxLength: 300 }), mutated);
-    const first = fc.constantFrom(...[0x16, 0x04, 0x05, 0x00, 0x2a, 0x47, 0x53, 0x50].map((byte) => Uint8Array.of(byte)), new Uint8Array(0));
+    const first = fc.constantFrom(
+      ...[0x16, 0x04, 0x05, 0x00, 0x2a, 0x47, 0x53, 0x50].map((byte) => Uint8Array.of(byte)),
+      new Uint8Array(0),
+    );
     fc.assert(
       fc.property(first, bytes, (start, rest) => {
         const prefix = concat([start, rest]);
@@ -125,7 +144,9 @@ describe('changed bytes', () => {
         const full = new Uint8Array(sniffBytesMax + 10).fill(0x61);
         full.set(prefix.subarray(0, sniffBytesMax));
         expect(classify(builtinDetectors, full, false).kind).not.toBe('needsMore');
-        expect(classify(builtinDetectors, full, false)).toEqual(classify(builtinDetectors, full.subarray(0, sniffBytesMax), false));
+        expect(classify(builtinDetectors, full, false)).toEqual(
+          classify(builtinDetectors, full.subarray(0, sniffBytesMax), false),
+        );
       }),
       settings(2_000),
     );
@@ -152,7 +173,10 @@ describe('changed bytes', () => {
 describe('classification', () => {
   const never: Detector = { name: 'never', detect: () => ({ verdict: 'noMatch' }) };
   const hungry: Detector = { name: 'hungry', detect: () => ({ verdict: 'needsMore' }) };
-  const sure: Detector = { name: 'sure', detect: () => ({ verdict: 'match', preface: { serverName: null, alpn: [] } }) };
+  const sure: Detector = {
+    name: 'sure',
+    detect: () => ({ verdict: 'match', preface: { serverName: null, alpn: [] } }),
+  };
 
   test('M02: the first detector that does not say no decides, and one that waits holds the later ones back', () => {
     const bytes = Uint8Array.of(1);
@@ -165,7 +189,10 @@ describe('classification', () => {
   test('M02, X06: who still waits at the end or at the cap has said no', () => {
     expect(classify([hungry, sure], Uint8Array.of(1), true)).toMatchObject({ kind: 'recognised', protocol: 'sure' });
     expect(classify([hungry], new Uint8Array(sniffBytesMax), false)).toEqual({ kind: 'unknown' });
-    expect(classify([hungry], new Uint8Array(sniffBytesMax - 1), false)).toEqual({ kind: 'needsMore', suspected: null });
+    expect(classify([hungry], new Uint8Array(sniffBytesMax - 1), false)).toEqual({
+      kind: 'needsMore',
+      suspected: null,
+    });
   });
 
   test('M02: what a custom detector throws reaches the caller', () => {

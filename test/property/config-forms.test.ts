@@ -88,6 +88,13 @@ describe('types and schema', () => {
       properties: { pools: { not: {} }, timeouts: { properties: { idle: {} } } },
     });
     expect(JSON.stringify(schema)).toContain('infinite');
+    expect(schema).toMatchObject({
+      properties: {
+        limits: {
+          properties: { maxConnections: { anyOf: [{ type: 'integer' }, { pattern: '(?:^-?\\d{1,16}$)|\\$\\{' }] } },
+        },
+      },
+    });
   });
 
   test('A01: what is thrown is one error with a stable code', () => {

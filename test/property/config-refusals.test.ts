@@ -110,6 +110,9 @@ describe('what cannot be enforced', () => {
     expect(complaints({ ...config, timeouts: { idle: 'infinite' } }, { holdTime })).toEqual([
       expect.stringContaining('without end'),
     ]);
+    const blocked = { routes: [web({ action: { type: 'block' } })], timeouts: { idle: 'infinite' } };
+    expect(complaints({ ...blocked, limits: { maxHoldTime: '10s' } }, { holdTime })).toEqual([]);
+    expect(complaints({ ...blocked, limits: { maxHoldTime: '9s' } }, { holdTime })).toHaveLength(1);
     expect(complaints(config)).toEqual(['limits.maxHoldTime: maxHoldTime cannot be enforced here']);
   });
 });

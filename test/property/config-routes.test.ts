@@ -73,6 +73,10 @@ describe('routes', () => {
     expect(complaints({ routes: [web(), twin] })).toEqual([
       expect.stringContaining('routes[1].match: this route can never be chosen on port 8080'),
     ]);
+    const byPath = (name: string): unknown => web({ name, match: { ports: 8080, path: `/${name}` } });
+    expect(complaints({ routes: [byPath('a'), byPath('b')] })).toEqual(
+      [0, 1].map((at) => `routes[${at}].match.path: match.path is not built yet`),
+    );
     expect(resolveConfig({ routes: [web({ priority: 1 }), twin] }).warnings).toEqual([
       expect.stringContaining('routes[1]'),
     ]);

@@ -58,6 +58,7 @@ export function liveSample(changes: Partial<ConnectionSnapshot> = {}): Connectio
     stateMs: 12_300,
     bytesIn: 24,
     bytesOut: 1234,
+    bufferedBytes: 0,
     timeline: [
       { state: 'ACCEPTED', ms: 0.1, event: 'admission.granted' },
       { state: 'ESTABLISHED', ms: 12_300, event: null },

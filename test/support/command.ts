@@ -25,6 +25,8 @@ export interface RunningCommand {
   /** As `line`, on standard error. */
   complaint(pattern: RegExp): Promise<string>;
   signal(name: 'SIGTERM' | 'SIGINT' | 'SIGHUP'): void;
+  /** To standard input. */
+  type(text: string): void;
 }
 
 interface Options {
@@ -49,7 +51,7 @@ export function runScript(script: string, args: readonly string[], options: Opti
   const child = spawn(process.execPath, [...(options.nodeFlags ?? []), script, ...args], {
     cwd: options.folder ?? repository,
     env: { PATH, HOME, ...options.environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const out = collect(child, 'stdout');
@@ -66,6 +68,7 @@ export function runScript(script: string, args: readonly string[], options: Opti
     line: (pattern) => out.line(pattern, err),
     complaint: (pattern) => err.line(pattern, out),
     signal: (name) => void child.kill(name),
+    type: (text) => void child.stdin.write(text),
   };
 }
 

@@ -45,7 +45,8 @@ export function readSource(path: string): SourceFile {
 }
 
 export function sourceOf(path: string, text: string): SourceFile {
-  return { path, text, ...scan(text) };
+  const scanner = new Scanner(text);
+  return { path, text, code: scanner.scan(), literals: scanner.literals };
 }
 
 /** 1 for the first line. */
@@ -90,54 +91,77 @@ function filesBelow(place: string): readonly string[] {
   return readdirSync(join(root, place)).flatMap((name) => filesBelow(`${place}/${name}`));
 }
 
-function scan(text: string): { readonly code: string; readonly literals: readonly Literal[] } {
-  const code = [...text].length === text.length ? text.split('') : Array.from({ length: text.length }, (_, at) => text.charAt(at));
-  const literals: Literal[] = [];
-  /** Depth of braces inside each `${` that is open. */
-  const templates: number[] = [];
-  const blank = (from: number, to: number) => {
-    for (let at = from; at < to; at += 1) if (code[at] !== '\n') code[at] = ' ';
-  };
-  const literal = (from: number, to: number) => {
-    literals.push({ at: from, text: text.slice(from, to) });
-    blank(from, to);
-  };
-  let at = 0;
-  let significant = '';
-  while (at < text.length) {
-    const start = at;
-    const rest = text.charAt(at);
-    const two = text.slice(at, at + 2);
-    if (two === '//' || two === '/*') {
-      const end = two === '//' ? text.indexOf('\n', at) : text.indexOf('*/', at) + 2;
-      at = end < start + 2 ? text.length : end;
-      blank(start, at);
-      continue;
-    }
-    if (rest === "'" || rest === '"') {
-      at = closing(text, at, rest);
-      literal(start + 1, at);
-      at += 1;
-    } else if (rest === '`' || (rest === '}' && templates.at(-1) === 0)) {
-      if (rest === '}') templates.pop();
-      at = templateEnd(text, at + 1);
-      literal(start + 1, at);
-      if (text.charAt(at) === '$') templates.push(0);
-      at += text.charAt(at) === '$' ? 2 : 1;
-    } else if (rest === '/' && startsRegExp(significant)) {
-      at = regExpEnd(text, at + 1);
-      blank(start + 1, at);
-      at += 1;
-    } else {
-      const depth = templates.at(-1);
-      if (depth !== undefined && rest === '{') templates[templates.length - 1] = depth + 1;
-      if (depth !== undefined && rest === '}') templates[templates.length - 1] = depth - 1;
-      at += 1;
-    }
-    if (rest.trim() !== '') significant = (significant + rest).slice(-12);
-    else if (!significant.endsWith(' ')) significant += ' ';
+/** Walks over the text once; what is not code becomes blanks. */
+class Scanner {
+  readonly literals: Literal[] = [];
+  readonly #text: string;
+  readonly #code: string[];
+  /** For each `${` that is open: how many braces are open in it. */
+  readonly #templates: number[] = [];
+  #at = 0;
+  /** The last characters of code, to tell a division from a regular expression. */
+  #before = '';
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#code = Array.from({ length: text.length }, (_, at) => text.charAt(at));
   }
-  return { code: code.join(''), literals };
+
+  scan(): string {
+    while (this.#at < this.#text.length) {
+      const one = this.#text.charAt(this.#at);
+      if (this.#comment()) continue;
+      if (one === "'" || one === '"') this.#literal(closing(this.#text, this.#at, one));
+      else if (one === '`' || (one === '}' && this.#templates.at(-1) === 0)) this.#template(one);
+      else if (one === '/' && startsRegExp(this.#before)) this.#regExp();
+      else this.#plain(one);
+      this.#before = `${this.#before}${one}`.slice(-12);
+    }
+    return this.#code.join('');
+  }
+
+  #comment(): boolean {
+    const opening = this.#text.slice(this.#at, this.#at + 2);
+    if (opening !== '//' && opening !== '/*') return false;
+    const end = opening === '//' ? this.#text.indexOf('\n', this.#at) : this.#text.indexOf('*/', this.#at + 2) + 2;
+    this.#blankTo(end <= 1 ? this.#text.length : end);
+    return true;
+  }
+
+  /** From a quote to the position of its counterpart. */
+  #literal(end: number): void {
+    this.#at += 1;
+    this.literals.push({ at: this.#at, text: this.#text.slice(this.#at, end) });
+    this.#blankTo(end);
+    this.#at += 1;
+  }
+
+  #template(one: string): void {
+    if (one === '}') this.#templates.pop();
+    this.#literal(templateEnd(this.#text, this.#at + 1));
+    if (this.#text.charAt(this.#at - 1) !== '$') return;
+    this.#templates.push(0);
+    this.#at += 1;
+  }
+
+  #regExp(): void {
+    const end = regExpEnd(this.#text, this.#at + 1);
+    this.#at += 1;
+    this.#blankTo(end);
+    this.#at = end + 1;
+  }
+
+  #plain(one: string): void {
+    const depth = this.#templates.length - 1;
+    const open = this.#templates[depth];
+    if (open !== undefined && one === '{') this.#templates[depth] = open + 1;
+    if (open !== undefined && one === '}') this.#templates[depth] = open - 1;
+    this.#at += 1;
+  }
+
+  #blankTo(end: number): void {
+    for (; this.#at < end; this.#at += 1) if (this.#code[this.#at] !== '\n') this.#code[this.#at] = ' ';
+  }
 }
 
 function closing(text: string, from: number, quote: string): number {
@@ -172,5 +196,9 @@ function regExpEnd(text: string, from: number): number {
 /** A slash after a value divides; after anything else it opens a regular expression. */
 function startsRegExp(before: string): boolean {
   const trimmed = before.trimEnd();
-  return trimmed === '' || /[(,=:[!&|?{};+\-*%~^<>]$/.test(trimmed) || /\b(?:return|typeof|case|of|in|do|else)$/.test(trimmed);
+  return (
+    trimmed === '' ||
+    /[(,=:[!&|?{};+\-*%~^<>]$/.test(trimmed) ||
+    /\b(?:return|typeof|case|of|in|do|else)$/.test(trimmed)
+  );
 }

@@ -21,7 +21,9 @@ export async function captureNodeHello(options: ConnectionOptions): Promise<Uint
 export async function captureOpensslHello(program: string, args: readonly string[]): Promise<Uint8Array | null> {
   try {
     return await capture((port, giveUp) => {
-      const client = spawn(program, ['s_client', '-connect', `127.0.0.1:${port}`, ...args], { stdio: ['pipe', 'ignore', 'ignore'] });
+      const client = spawn(program, ['s_client', '-connect', `127.0.0.1:${port}`, ...args], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+      });
       client.on('error', giveUp);
       client.once('exit', () => giveUp(new Error('openssl ended without a hello')));
       client.stdin.on('error', ignore);

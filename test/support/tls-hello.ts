@@ -80,7 +80,7 @@ export function inRecords(message: Uint8Array, sizes: readonly number[], version
 /** The handshake bytes of a stream of whole records. */
 export function handshakeBytes(stream: Uint8Array): Uint8Array {
   const parts: Uint8Array[] = [];
-  for (let start = 0; start + 5 <= stream.length; ) {
+  for (let start = 0; start + 5 <= stream.length;) {
     const length = ((stream[start + 3] ?? 0) << 8) | (stream[start + 4] ?? 0);
     parts.push(stream.subarray(start + 5, start + 5 + length));
     start += 5 + length;

@@ -173,7 +173,7 @@ class TableBuilder<Context, Fact, Command> {
   }
 
   #leaf(node: ReadNode, index: number): Leaf<Context, Fact, Command> {
-    const inwards = [...this.#tree.lineage(node)].reverse();
+    const inwards = this.#tree.lineage(node).toReversed();
     const types = new Set(inwards.flatMap((one) => [...one.transitions.keys()]));
     const candidatesOf = (select: (one: ReadNode) => readonly ReadTransition[]) =>
       inwards.flatMap((source) => select(source).map((transition) => this.#candidate(node, index, source, transition)));
@@ -199,7 +199,7 @@ class TableBuilder<Context, Fact, Command> {
     if (transition.targetId === null) return { ...plain, operations: edge, leaf: index, isExternal: false };
     const target = this.#tree.get(transition.targetId);
     const domain = this.#tree.domain(source, target, transition.reenter);
-    const exited = this.#tree.lineage(leaf).filter((node) => this.#tree.isBelow(node, domain)).reverse();
+    const exited = this.#tree.lineage(leaf).filter((node) => this.#tree.isBelow(node, domain)).toReversed();
     const entered = [...this.#tree.lineage(target).slice(0, -1), ...this.#tree.descent(target)].filter((node) =>
       this.#tree.isBelow(node, domain),
     );

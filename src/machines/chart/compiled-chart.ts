@@ -158,9 +158,8 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
 
   #dispatch(leaf: Leaf<Context, Fact, Command>, type: string, event: Fact | ControlEvent): void {
     const candidates = leaf.candidates.get(type);
-    if (candidates === undefined) return;
-    const chosen = this.#choose(candidates, event);
-    if (chosen !== null) this.#take(chosen, event);
+    const chosen = candidates === undefined ? null : this.#choose(candidates, event);
+    if (chosen !== null || leaf.always.length > 0) this.#take(chosen, event);
   }
 
   #choose(
@@ -173,15 +172,16 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
     return null;
   }
 
-  /** One macrostep: the transition, whatever `always` follows, then the outputs. */
-  #take(candidate: Candidate<Context, Fact, Command>, event: Fact | ControlEvent): void {
+  /** One macrostep: the transition if there is one, whatever `always` follows (a guard may read the event), the outputs. */
+  #take(candidate: Candidate<Context, Fact, Command> | null, event: Fact | ControlEvent): void {
     const from = this.#leaf;
     const base = this.#outputs.top;
-    this.#run(candidate, event);
+    if (candidate !== null) this.#run(candidate, event);
     for (let leaf = this.#leaf; leaf !== null && leaf.always.length > 0; leaf = this.#leaf) {
       const next = this.#choose(leaf.always, event);
       if (next === null) break;
       this.#run(next, event);
+      if (this.#leaf === leaf && !next.operations.some(({ kind }) => kind === 'update')) break;
     }
     const to = this.#leaf;
     if (to !== null && to !== from) this.#host.moved(from?.name ?? '', to.name, event.type);

@@ -49,11 +49,12 @@ export interface KnownNames {
   isFact(name: string): boolean;
 }
 
-const nodeKeys = new Set([
-  ...['id', 'initial', 'context', 'on', 'after', 'always', 'entry', 'exit', 'states', 'type', 'description', 'meta'],
-  // XState's own note on the root; and keys that are known but refused below, with their own sentence.
-  ...['schemas', 'invoke', 'onDone', 'history', 'output'],
-]);
+/** `schemas` is XState's own note on the root; the last four are known and refused, each with its own sentence. */
+const nodeKeys = new Set(
+  ['id', 'initial', 'context', 'on', 'after', 'always', 'entry', 'exit', 'states', 'type', 'description', 'meta'].concat(
+    ['schemas', 'invoke', 'onDone', 'history', 'output'],
+  ),
+);
 const transitionKeys = new Set(['target', 'actions', 'guard', 'reenter', 'description', 'meta']);
 
 /** @throws ProxyError SALLYPORT_CHART_UNSUPPORTED or SALLYPORT_CHART_INVALID, naming the state. */
@@ -61,6 +62,7 @@ export function readNode(node: StateNode, known: KnownNames): ReadNode {
   const name = node.path.join('.');
   const where = name === '' ? 'the root' : name;
   const config = recordOf(node.config);
+  if (node.parent !== undefined && node.key.includes('.')) throw unsupported(where, 'has a dot in its name');
   for (const key of Object.keys(config)) if (!nodeKeys.has(key)) throw invalid(where, `has the unknown key "${key}"`);
   const invoked: unknown = config['invoke'];
   if (Array.isArray(invoked) ? invoked.length > 0 : invoked !== undefined) throw unsupported(where, 'invokes');

@@ -1,0 +1,79 @@
+/**
+ * Explanations: what `proxy.match()` says about a client that is only imagined.
+ */
+import { describe, expect, test } from 'vitest';
+import { explainMatch } from '../../src/routing/explain-match.ts';
+import { compileListener, type MatchQuery } from '../../src/routing/route-table.ts';
+import { detectors, listener, listenerPort, routes, said, table } from './routing-plans.ts';
+
+describe('explanations', () => {
+  const explained = table(
+    { name: 'site', domains: ['a.x'] },
+    { name: 'cache', protocol: 'redis' },
+    { name: 'h2', alpn: ['h2'] },
+    { name: 'office', clientIp: ['10.0.0.0/8'], protocol: 'http' },
+    { name: 'range', ports: [{ from: 1, to: 9 }] },
+    { name: 'off', protocol: 'ssh', enabled: false },
+  );
+  const failures = (query: MatchQuery) =>
+    Object.fromEntries(explained.explain(query).candidates.map((each) => [each.route.name, each.failed]));
+
+  test('R01: each candidate says which criterion failed first', () => {
+    expect(
+      failures({ port: listenerPort, protocol: 'tls', host: 'B.x:443', alpn: ['http/1.1'], clientIp: '192.0.2.1' }),
+    ).toEqual({
+      site: 'domains',
+      cache: 'protocol',
+      h2: 'alpn',
+      office: 'clientIp',
+      range: 'ports',
+      off: 'protocol',
+    });
+    const found = explained.explain({ port: listenerPort, host: 'A.x.', clientIp: '192.0.2.1' });
+    expect(said(found.decision)).toBe('site');
+    expect(found.candidates.filter((candidate) => candidate.matched).map((candidate) => candidate.route.name)).toEqual([
+      'site',
+    ]);
+    expect(found.says).toContain('site');
+  });
+
+  test('R01: a host without a protocol is looked for in TLS and in HTTP; ALPN means TLS; an address that is not given is in no list', () => {
+    const web = table({ name: 'web', protocol: 'http', domains: ['a.x'] });
+    expect(web.explain({ port: listenerPort, host: 'a.x' })).toMatchObject({
+      protocol: 'http',
+      decision: { kind: 'route' },
+    });
+    expect(web.explain({ port: listenerPort, host: 'b.x' })).toMatchObject({
+      protocol: 'tls',
+      decision: { kind: 'refused' },
+    });
+    expect(explained.explain({ port: listenerPort, alpn: ['h2'] })).toMatchObject({
+      protocol: 'tls',
+      decision: { route: { name: 'h2' } },
+    });
+    expect(failures({ port: listenerPort, protocol: 'http' })['office']).toBe('clientIp');
+  });
+
+  test('M06: what is decided before any byte is said to be', () => {
+    const plain = table({ name: 'mysql' }, { name: 'shadowed', priority: -1 }).explain({ port: listenerPort });
+    expect(said(plain.decision)).toBe('mysql');
+    expect(plain.says).toContain('before any byte');
+    expect(plain.candidates.map((candidate) => candidate.matched)).toEqual([true, true]);
+  });
+
+  test('M04: a refusal says whether the protocol or the rest was at fault', () => {
+    expect(explained.explain({ port: listenerPort, protocol: 'ssh' }).says).toContain('ssh');
+    const gated = compileListener(listener(routes({ protocol: 'http' })), detectors('redis'));
+    expect(gated.explain({ port: listenerPort, protocol: 'redis' }).says).toContain('switched off');
+  });
+
+  test('R01: a port that nothing listens on is refused in so many words', () => {
+    const tables = new Map([[listenerPort, explained]]);
+    const found = explainMatch(tables, { port: 1 });
+    expect(said(found.decision)).toBe('refused.route');
+    expect(found.says).toContain('port 1');
+    expect(explainMatch(tables, { port: listenerPort, protocol: 'redis' })).toEqual(
+      explained.explain({ port: listenerPort, protocol: 'redis' }),
+    );
+  });
+});

@@ -1,0 +1,56 @@
+/**
+ * The requirements that are built, by id: each must be named at the head of the title of a test that proves it.
+ *
+ * A title begins with its ids: `test('L13, L17: …')`. Names of tests from other projects that were taken over count alike.
+ */
+
+function range(letter: string, from: number, to: number): readonly string[] {
+  return Array.from({ length: to - from + 1 }, (_, at) => `${letter}${String(from + at).padStart(2, '0')}`);
+}
+
+/** Chains of proxies (L23, L25, L29) and HTTP lifecycles (L39 to L41) are not built yet. */
+const lifecycle = [...range('L', 1, 22), 'L24', ...range('L', 26, 28), ...range('L', 30, 38), 'L42'];
+const deadlines = [...range('T', 1, 12), 'T15'];
+const limits = range('C', 1, 3);
+const sniffing = ['M01', 'M02', 'M04', 'M05', 'M06'];
+const routing = ['R01', 'R02', 'R06', 'R07', 'R08', 'R10'];
+const library = ['A01', 'A02', 'A03', 'A04', 'A06'];
+
+/** The tests that the older implementations of the same ideas had, under the names they had there. */
+const olderTests = [
+  'TestAcceptMuxNotBlockedByIdleConnection',
+  'TestTryClaimConnection_HonorsLimit',
+  'TestTryClaimConnection_AtomicUnderRace',
+  'TestTryClaimConnection_ZeroCapAlwaysFails',
+  'TestHalfCloseWrite_UnwrapsIdleConn',
+  'TestHalfCloseWrite_ReturnsFalseForNonHalfCloser',
+  'TestProxyConnections_HalfClosesOnEOF',
+  'TestLoadConfig/dial_timeout_',
+  'TestConnectionLimit',
+  'test.router',
+  'test.smartproxy',
+  'socket-error-handling.node',
+  'rapid-retry-cleanup.node',
+  'connect-disconnect-cleanup.node',
+];
+
+export const requirementIds: readonly string[] = [
+  ...lifecycle,
+  ...deadlines,
+  ...limits,
+  ...sniffing,
+  ...routing,
+  ...library,
+  ...olderTests,
+];
+
+/** How many tests a name stands for; 1 where it is not here. */
+export const testsWanted: Readonly<Record<string, number>> = { 'TestLoadConfig/dial_timeout_': 4 };
+
+/** The ids a title begins with: `L13` and `L17` of `L13, L17: dial is aborted`; a colon may stand between them too. */
+export function idsOf(title: string): readonly string[] {
+  const head = titleHead.exec(title)?.groups?.['head'];
+  return head === undefined ? [] : head.split(/[,:] /);
+}
+
+const titleHead = /^(?<head>(?:(?:^|, |: )(?:[A-Z]\d\d|[Tt]est[\w./-]+|[\w-]+\.node))+): /;
