@@ -28,7 +28,7 @@ export interface Options {
 export const usage = `npm run bench -- [options]
   --quick              one short round, at most a minute
   --rounds <n>         interleaved rounds (3)
-  --only <a,b>         only these subjects: ${subjectIds.join(', ')}
+  --only <a,b>         only these subjects, printed and not written: ${subjectIds.join(', ')}
   --notes <text|file>  for the section "What is worse than expected, and why"
   --render <file>      write the page of an earlier result again, with --notes, and measure nothing
   --log-level <level>  of sallyport (warn: like the peers, no line per connection; info: its default)
@@ -65,7 +65,7 @@ export function parseOptions(args: readonly string[]): Options {
     notes: textOf(values.notes),
     logLevel: values['log-level'],
     generator: values.generator === 'node' ? 'node' : 'c',
-    folder: values['no-write'] ? null : join(import.meta.dirname, 'results'),
+    folder: values['no-write'] || values.only !== undefined ? null : join(import.meta.dirname, 'results'),
     render: values.render ?? null,
   };
 }

@@ -6,8 +6,8 @@ const [ownPort = '7000', httpPort = '3000'] = process.argv.slice(2);
 /** Pure, and asked again as bytes arrive: `needsMore` until the four letters are there or can no longer be. */
 const detect: Detect = (prefix, ended) => {
   const seen = new TextDecoder().decode(prefix.subarray(0, 4));
-  if (seen === 'OWN1') return { verdict: 'match', preface: { serverName: null, alpn: [] } };
-  return !ended && 'OWN1'.startsWith(seen) ? { verdict: 'needsMore' } : { verdict: 'noMatch' };
+  if (seen === '@OWN') return { verdict: 'match', preface: { serverName: null, alpn: [] } };
+  return !ended && '@OWN'.startsWith(seen) ? { verdict: 'needsMore' } : { verdict: 'noMatch' };
 };
 
 const forward = (port: string) => ({ type: 'forward', target: { host: '127.0.0.1', port } }) as const;

@@ -1,17 +1,16 @@
 /**
  * `npm start`: two proxies with one configuration, one running the compiled chart and one a real XState actor for every
  * connection, in front of origins of their own. Plays a few connections, good and bad, through both and lets the proxies
- * explain how each ended; then stays up. `npm start -- --once` ends instead, with exit code 1 if anything was not as
- * expected or anything was left behind.
+ * explain how each ended; then stays up. `npm start -- --once` ends: exit code 1 if anything was unexpected or left over.
  */
 import { createProxy, ProxyError, type Proxy } from '../src/index.ts';
 import { drive } from './demo/drive.ts';
 import { startOrigins, type Origins } from './demo/origins.ts';
 import { paint, printCensus, printClosed, printInvitation, printOutcomes, verify } from './demo/report.ts';
-import { demoConfig, scenarios } from './demo/scenarios.ts';
+import { demoConfig, scenarios, type Interpreter } from './demo/scenarios.ts';
 
 interface Running {
-  readonly interpreter: 'compiled' | 'xstate';
+  readonly interpreter: Interpreter;
   readonly proxy: Proxy;
   readonly port: number;
 }
@@ -51,7 +50,7 @@ async function shutDown(): Promise<void> {
 }
 
 /** On a port that is easy to remember, or where that is taken on any free one. */
-async function startProxy(interpreter: Running['interpreter'], port: number, upstreams: Origins): Promise<Running> {
+async function startProxy(interpreter: Interpreter, port: number, upstreams: Origins): Promise<Running> {
   const proxy = createProxy(demoConfig(port, interpreter, upstreams));
   try {
     await proxy.start();
@@ -63,6 +62,6 @@ async function startProxy(interpreter: Running['interpreter'], port: number, ups
   }
 }
 
-function portOf(interpreter: Running['interpreter']): number {
+function portOf(interpreter: Interpreter): number {
   return running.find((one) => one.interpreter === interpreter)?.port ?? 0;
 }

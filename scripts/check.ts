@@ -7,7 +7,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMain, repositoryRoot } from './generated.ts';
-import { run, tool } from './processes.ts';
+import { run } from './processes.ts';
 import { testNodes } from './test-nodes.ts';
 import { add, nothing, runVitest, type Outcome } from './vitest-run.ts';
 
@@ -17,14 +17,10 @@ interface Step {
 }
 
 const steps: readonly Step[] = [
-  { title: 'types: tsc', run: () => tools(['tsc', '-p', 'tsconfig.json']) },
-  { title: 'lint: oxlint with types', run: () => tools(['oxlint', '--type-aware', '--deny-warnings']) },
-  { title: 'format: oxfmt', run: () => tools(['oxfmt', '--check']) },
+  { title: 'types: tsc', run: () => script('types') },
+  { title: 'lint and format: oxlint with types, oxfmt', run: () => script('lint') },
   { title: 'build: tsc to dist, configuration schema', run: build },
-  {
-    title: 'package: publint, attw, knip',
-    run: () => tools(['publint'], ['attw', '--pack', '.', '--profile', 'esm-only'], ['knip', '--no-progress']),
-  },
+  { title: 'package: publint, attw, knip', run: () => script('package') },
   { title: 'tests: every ring, seed 42', run: () => runVitest([]) },
   { title: 'tests: the properties with a seed made from the time', run: againWithNewSeed },
   { title: 'tests: the contract and wire rings on the other Node versions', run: testNodes },
@@ -39,23 +35,17 @@ async function check(): Promise<Outcome> {
   return total;
 }
 
-/** Each a program of a dependency; all are run. Nothing is counted where they succeed. */
-async function tools(...commands: readonly (readonly [name: string, ...args: string[]])[]): Promise<Outcome> {
-  let failed = 0;
-  for (const [name, ...args] of commands) {
-    if ((await run(tool(name), args)) === 0) continue;
-    console.log(`failed: ${[name, ...args].join(' ')}`);
-    failed += 1;
-  }
-  return { ...nothing, failed };
+/** A script of package.json. Nothing is counted where it succeeds. */
+async function script(name: string): Promise<Outcome> {
+  if ((await run('npm', ['run', '--silent', name])) === 0) return nothing;
+  console.log(`failed: npm run ${name}`);
+  return { ...nothing, failed: 1 };
 }
 
-async function build(): Promise<Outcome> {
+/** From nothing, so that a file that is gone from the source is gone from the package. */
+function build(): Promise<Outcome> {
   rmSync(join(repositoryRoot, 'dist'), { recursive: true, force: true });
-  const compiled = await tools(['tsc', '-p', 'tsconfig.build.json']);
-  if ((await run(process.execPath, ['scripts/config-schema.ts'])) === 0) return compiled;
-  console.log('failed: scripts/config-schema.ts');
-  return add(compiled, { ...nothing, failed: 1 });
+  return script('build');
 }
 
 /** A quarter of the usual runs: enough to meet something new every day. */

@@ -5,6 +5,8 @@
  */
 import type { DeadlineName } from '../src/machines/connection/delays.ts';
 
+/** A leg that has its FIN already is closed; nothing more was owed to it. */
+const cut = 'RST to each side that has not been sent its FIN; a side that has is closed';
 const refusal = 'refused in the client’s own protocol where it has one, and given `linger` to read it; RST otherwise';
 
 /** At the limit. Null: no chart arms it yet, and a configuration that sets it is refused as not built. */
@@ -18,12 +20,11 @@ export const atDeadline: Readonly<Record<DeadlineName, string | null>> = {
   queue: null,
   backoff: 'not an end: the next attempt begins',
   idle: '`connection.idling` is told a quarter of it (at most 1 min) before; then RST to both sides; ends as `timeout.idle`',
-  halfClosed: 'RST to both sides; ends as `timeout.halfClosed`',
-  halfClosedMax: 'RST to both sides; ends as `timeout.halfClosedMax`',
-  flush:
-    'RST to both sides, and the bytes not yet taken are lost; ends as `timeout.flush`, or as what had failed before',
+  halfClosed: `${cut}; ends as \`timeout.halfClosed\``,
+  halfClosedMax: `${cut}; ends as \`timeout.halfClosedMax\``,
+  flush: `${cut}, and the bytes not yet taken are lost; ends as \`timeout.flush\`, or as what had failed before`,
   linger: 'the socket is let go; the reason is the refusal’s, not the deadline’s',
-  lifetime: 'RST to both sides; ends as `timeout.lifetime`',
+  lifetime: `${cut}; ends as \`timeout.lifetime\``,
   drain: 'what is left is killed; ends as `operator.drained`',
   readinessDelay: null,
   requestHead: null,

@@ -4,7 +4,6 @@
  * Must never do: leave a child behind; every promise here settles when the child has ended.
  */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { repositoryRoot } from './generated.ts';
 
 export interface RunOptions {
@@ -30,9 +29,4 @@ export function run(command: string, args: readonly string[], options: RunOption
     });
     child.on('close', (code) => resolve(code ?? 1));
   });
-}
-
-/** A program that a dependency of the repository brings. */
-export function tool(name: string): string {
-  return join(repositoryRoot, 'node_modules', '.bin', process.platform === 'win32' ? `${name}.cmd` : name);
 }

@@ -13,23 +13,23 @@ export interface Treatment {
 }
 
 /** Writes, perhaps ends (FIN), and reads until the other side is done. */
-export async function talk(port: number, bytes: string, options: { readonly thenEnds: boolean }): Promise<Treatment> {
+export async function talk(port: number, bytes: string, { thenEnds }: { thenEnds: boolean }): Promise<Treatment> {
   const socket = await connected(port);
   if (bytes !== '') socket.write(bytes);
-  if (options.thenEnds) socket.end();
+  if (thenEnds) socket.end();
   return treatmentOf(socket);
 }
 
-/** One HTTP request for a host, in the clear. */
-export function requestHttp(port: number, host: string): Promise<Treatment> {
-  return talk(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, { thenEnds: false });
+/** One HTTP request, in the clear. */
+export function requestHttp(port: number, name: string): Promise<Treatment> {
+  return talk(port, requestFor(name), { thenEnds: false });
 }
 
-/** One HTTP request for a host, over TLS; the origin's certificate is checked. */
-export async function requestTls(port: number, host: string): Promise<Treatment> {
-  const socket = connectTls({ host: '127.0.0.1', port, servername: host, ca: certificate });
+/** One HTTP request over TLS; the origin's certificate is checked. */
+export async function requestTls(port: number, name: string): Promise<Treatment> {
+  const socket = connectTls({ host: '127.0.0.1', port, servername: `${name}.localhost`, ca: certificate });
   await once(socket, 'secureConnect');
-  socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  socket.write(requestFor(name));
   return treatmentOf(socket);
 }
 
@@ -40,6 +40,10 @@ export async function resetInMidStream(port: number): Promise<Treatment> {
   socket.once('data', () => socket.resetAndDestroy());
   const { text } = await treatmentOf(socket);
   return { text, manner: 'sent RST' };
+}
+
+function requestFor(name: string): string {
+  return `GET / HTTP/1.1\r\nHost: ${name}.localhost\r\nConnection: close\r\n\r\n`;
 }
 
 async function connected(port: number): Promise<Socket> {
@@ -53,13 +57,9 @@ function treatmentOf(socket: Socket): Promise<Treatment> {
     let text = '';
     let manner: Treatment['manner'] = 'saw FIN';
     socket.setEncoding('utf8');
-    socket.on('data', (chunk: string) => {
-      text += chunk;
-    });
+    socket.on('data', (chunk: string) => (text += chunk));
     socket.on('end', () => socket.end());
-    socket.on('error', () => {
-      manner = 'saw RST';
-    });
+    socket.on('error', () => (manner = 'saw RST'));
     socket.on('close', () => resolve({ text, manner }));
   });
 }

@@ -1,7 +1,7 @@
 /**
  * Plays the scenarios against one proxy, one after another, and asks the proxy to explain how each connection ended.
  */
-import type { ClosedRecord, Explanation, Proxy } from '../../src/index.ts';
+import type { ClosedRecord, Proxy } from '../../src/index.ts';
 import type { Treatment } from './clients.ts';
 import { scenarios, type Scenario } from './scenarios.ts';
 
@@ -9,7 +9,8 @@ export interface Outcome {
   readonly scenario: Scenario;
   readonly treatment: Treatment;
   readonly record: ClosedRecord;
-  readonly explanation: Explanation;
+  /** What the proxy says about it, in one sentence. */
+  readonly sentence: string;
   /** What is not as it must be; empty when all is well. */
   readonly complaints: readonly string[];
 }
@@ -20,22 +21,14 @@ export async function drive(proxy: Proxy, port: number): Promise<readonly Outcom
     const closed = nextClosed(proxy);
     const treatment = await scenario.run(port);
     const record = await closed;
-    const explanation = proxy.explain(record.connectionId);
-    if (explanation === null) throw new Error(`the proxy cannot explain ${record.connectionId}`);
-    outcomes.push({
-      scenario,
-      treatment,
-      record,
-      explanation,
-      complaints: complaintsAbout(scenario, treatment, record),
-    });
+    const sentence = proxy.explain(record.connectionId)?.sentence ?? '';
+    const complaints: string[] = [];
+    if (record.reason !== scenario.reason) complaints.push(`ended with ${record.reason}, not ${scenario.reason}`);
+    if (!scenario.reads.test(treatment.text)) complaints.push(`the client read ${JSON.stringify(treatment.text)}`);
+    if (sentence === '') complaints.push('the proxy cannot explain it');
+    outcomes.push({ scenario, treatment, record, sentence, complaints });
   }
   return outcomes;
-}
-
-/** The states a connection went through, without the times: the same under both interpreters. */
-export function statesOf(record: ClosedRecord): string {
-  return record.path.map(([state]) => state).join(' ');
 }
 
 function nextClosed(proxy: Proxy): Promise<ClosedRecord> {
@@ -45,11 +38,4 @@ function nextClosed(proxy: Proxy): Promise<ClosedRecord> {
       resolve(record);
     });
   });
-}
-
-function complaintsAbout(scenario: Scenario, treatment: Treatment, record: ClosedRecord): readonly string[] {
-  const complaints: string[] = [];
-  if (record.reason !== scenario.reason) complaints.push(`ended with ${record.reason}, expected ${scenario.reason}`);
-  if (!scenario.reads.test(treatment.text)) complaints.push(`the client read ${JSON.stringify(treatment.text)}`);
-  return complaints;
 }

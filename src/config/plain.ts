@@ -7,7 +7,7 @@ import type { Path } from './path.ts';
 
 /** True exactly for objects that were written as `{ … }`, here or in another realm. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

@@ -15,17 +15,18 @@ export function readJson(file: string, text: string): ConfigSource {
     const value: unknown = JSON.parse(text);
     const duplicates = yaml.problems.filter((problem) => problem.message === yamlSentence('DUPLICATE_KEY'));
     return { ...yaml, value, problems: duplicates, sound: true };
-  } catch (error) {
-    const at = positionsIn(text)(jsonErrorOffset(text, error));
+  } catch {
+    const at = positionsIn(text)(errorOffset(text));
     return unsound(file, text, textProblem(file, at, 'this is not valid JSON here', jsonHint(text)));
   }
 }
 
-/** V8 often says the offset in its message; the rest of the message quotes the text and is not used. */
-function jsonErrorOffset(text: string, error: unknown): number {
-  const said = saidOffset(error);
-  if (said !== null) return said;
-  // Otherwise: a beginning of the text that only lacks its end is fine so far, so the longest such beginning is sought.
+/**
+ * Where the text stops being JSON: behind its longest beginning that only lacks its end.
+ *
+ * Not every message of V8 says an offset, but every one tells a text that ends too early from one that is wrong.
+ */
+function errorOffset(text: string): number {
   let good = 0;
   let bad = text.length;
   while (good < bad) {
@@ -36,22 +37,14 @@ function jsonErrorOffset(text: string, error: unknown): number {
   return good;
 }
 
-function saidOffset(error: unknown): number | null {
-  const offset = error instanceof SyntaxError ? / at position (\d+)/.exec(error.message)?.[1] : undefined;
-  return offset === undefined ? null : Number(offset);
-}
-
 function onlyLacksItsEnd(beginning: string): boolean {
   try {
     JSON.parse(beginning);
     return true;
   } catch (error) {
-    const offset = saidOffset(error);
-    if (offset !== null)
-      return (
-        offset >= beginning.length || (error instanceof SyntaxError && error.message.startsWith('Unterminated string'))
-      );
-    return error instanceof SyntaxError && error.message.startsWith('Unexpected end');
+    const message = error instanceof SyntaxError ? error.message : '';
+    const offset = / at position (\d+)/.exec(message)?.[1];
+    return message.startsWith('Unexpected end') || Number(offset) >= beginning.length;
   }
 }
 

@@ -44,19 +44,18 @@ export function textProblem(
   return { path: '', file, line: at.line, col: at.col, message, expected: null, got: null, suggestion };
 }
 
-/** Turns offsets into a text into positions; offsets beyond its end are its end. */
+/** Turns offsets into a text into positions. */
 export function positionsIn(text: string): (offset: number) => Position {
   const starts = [0];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
   return (offset) => {
-    const inside = Math.min(Math.max(0, offset), text.length);
     let line = 0;
     let beyond = starts.length;
     while (beyond - line > 1) {
       const middle = Math.floor((line + beyond) / 2);
-      if ((starts[middle] ?? 0) <= inside) line = middle;
+      if ((starts[middle] ?? 0) <= offset) line = middle;
       else beyond = middle;
     }
-    return { line: line + 1, col: inside - (starts[line] ?? 0) + 1 };
+    return { line: line + 1, col: offset - (starts[line] ?? 0) + 1 };
   };
 }

@@ -19,6 +19,7 @@ import type { ConnectionPorts, ListenerRuntime } from './connection-ports.ts';
 import { dialFailureOf, type DialFailure } from './dialer.ts';
 import type { Address, Leg, LegFact } from './leg.ts';
 import { closeReasonOf } from './os-codes.ts';
+import { LegFacts, type FactOwner } from './leg-facts.ts';
 import { Refusing } from './refusing.ts';
 import type { ConnectionSnapshot } from './reports.ts';
 import { ipFamily } from './socket.ts';
@@ -32,7 +33,7 @@ export interface Cause {
   readonly text: string | null;
 }
 
-export class Connection implements ConnectionHost, SpliceOwner {
+export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
   readonly connectionId: string;
   readonly listener: ListenerRuntime;
   readonly downstream: Leg;
@@ -52,8 +53,8 @@ export class Connection implements ConnectionHost, SpliceOwner {
   /** The side whose FIN came first; null while neither has ended. */
   endedFirst: CloseSide | null = null;
   readonly #ports: ConnectionPorts;
-  #downstreamFacts: Subscription | null = null;
-  #upstreamFacts: Subscription | null = null;
+  readonly #downstreamFacts: LegFacts = new LegFacts(this, 'downstream');
+  #upstreamFacts: LegFacts | null = null;
   #dialing: Subscription | null = null;
   #peek: PeekBuffer | null = null;
   #splice: Splice | null = null;
@@ -78,7 +79,7 @@ export class Connection implements ConnectionHost, SpliceOwner {
   start(): void {
     this.chart.start();
     this.#ports.reports.opened(this);
-    this.#downstreamFacts = this.downstream.facts$.subscribe((fact) => this.#downstreamTold(fact));
+    this.downstream.facts$.subscribe(this.#downstreamFacts);
     this.#tell({ type: 'admission.granted' });
   }
 
@@ -91,7 +92,7 @@ export class Connection implements ConnectionHost, SpliceOwner {
     try {
       this.#carryOut(command);
     } catch (error) {
-      this.#broken(error);
+      this.broken(error);
     }
   }
 
@@ -120,6 +121,11 @@ export class Connection implements ConnectionHost, SpliceOwner {
 
   flushed(): void {
     this.#tell({ type: 'splice.flushed' });
+  }
+
+  legTold(side: Side, fact: LegFact): void {
+    if (side === 'downstream') this.#downstreamTold(fact);
+    else this.#upstreamTold(fact);
   }
 
   snapshot(): ConnectionSnapshot {
@@ -270,7 +276,8 @@ export class Connection implements ConnectionHost, SpliceOwner {
     this.upstream = leg;
     if (ipFamily(this.upstreamAddress?.host ?? '') === 0) this.upstreamAddress = leg.remote;
     this.cause = null;
-    this.#upstreamFacts = leg.facts$.subscribe((fact) => this.#upstreamTold(fact));
+    this.#upstreamFacts = new LegFacts(this, 'upstream');
+    leg.facts$.subscribe(this.#upstreamFacts);
     this.#tell({ type: 'dial.succeeded', ageMs: this.#ageMs() });
   }
 
@@ -336,18 +343,22 @@ export class Connection implements ConnectionHost, SpliceOwner {
     const protocol = this.sighting?.protocol ?? null;
     const answer = how === 'reply' && protocol !== null ? refusal(protocol, reason, this.connectionId) : null;
     if (answer === null && how !== 'fin') return this.#tell({ type: 'refusal.skipped' });
-    this.#refusing = new Refusing(this.downstream, () => this.flushed());
+    this.#refusing = new Refusing(
+      this.downstream,
+      () => this.flushed(),
+      (error) => this.broken(error),
+    );
     this.#refusing.start(answer);
   }
 
   /** The only place where anything is let go. A leg whose FIN is out is released, any other by the reason's manner. */
   #release(reason: CloseReason): void {
     const record = closedRecord(this, reason, this.#ports.clock.nowMs());
-    this.#downstreamFacts?.unsubscribe();
+    this.#downstreamFacts.unsubscribe();
     this.#upstreamFacts?.unsubscribe();
     this.#dialing?.unsubscribe();
     this.#splice?.stop();
-    this.#refusing?.stop();
+    this.#refusing?.unsubscribe();
     for (const leg of [this.downstream, this.upstream]) {
       if (leg === null) continue;
       if (record.manner === 'end' || leg.isFlushed) leg.release();
@@ -364,7 +375,7 @@ export class Connection implements ConnectionHost, SpliceOwner {
   }
 
   /** A bug of ours: said loudly, and the connection ends. */
-  #broken(error: unknown): void {
+  broken(error: unknown): void {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#ports.reports.trouble({ event: 'invariant.broken', connectionId: this.connectionId, message });
     this.#tell({ type: 'kill.requested', reason: 'internal.invariant' });

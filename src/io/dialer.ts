@@ -178,7 +178,7 @@ function knownAddresses(host: string): readonly string[] | null {
 /** RFC 8305 §4: the families take turns, beginning with the first answer's. */
 function interleaved(addresses: readonly string[]): readonly string[] {
   const [first] = addresses;
-  if (first === undefined) return [];
+  if (first === undefined || addresses.length === 1) return addresses;
   const same = addresses.filter((address) => ipFamily(address) === ipFamily(first));
   const other = addresses.filter((address) => ipFamily(address) !== ipFamily(first));
   const turns = Array.from({ length: Math.max(same.length, other.length) }, (_, turn) => [same[turn], other[turn]]);

@@ -30,8 +30,16 @@ const codes = {
   EHOSTDOWN: { says: 'the host is down', dial: 'upstream.unreachable', retryable: true },
   ENETUNREACH: { says: 'no route leads to the network', dial: 'upstream.unreachable', retryable: true },
   ENETDOWN: { says: 'the network is down', dial: 'upstream.unreachable', retryable: true },
-  EADDRNOTAVAIL: { says: 'this machine has no such address, or no local port is left', dial: 'upstream.unreachable', retryable: true },
-  EAFNOSUPPORT: { says: 'this machine does not speak that address family', dial: 'upstream.unreachable', retryable: true },
+  EADDRNOTAVAIL: {
+    says: 'this machine has no such address, or no local port is left',
+    dial: 'upstream.unreachable',
+    retryable: true,
+  },
+  EAFNOSUPPORT: {
+    says: 'this machine does not speak that address family',
+    dial: 'upstream.unreachable',
+    retryable: true,
+  },
   EADDRINUSE: { says: 'the address is in use', dial: 'upstream.unreachable', retryable: true },
   EACCES: { says: 'permission was denied', dial: 'upstream.unreachable', retryable: true },
   EPERM: { says: 'the operation is not permitted', dial: 'upstream.unreachable', retryable: true },

@@ -4,19 +4,21 @@
  *
  * Decides nothing; how long this may take is the chart's `linger`.
  */
-import type { Observer, Subscription } from 'rxjs';
+import { Subscriber } from 'rxjs';
 import type { Leg } from './leg.ts';
 
-export class Refusing implements Observer<Uint8Array> {
+export class Refusing extends Subscriber<Uint8Array> {
   readonly #leg: Leg;
   readonly #done: () => void;
-  #subscription: Subscription | null = null;
+  readonly #broken: (error: unknown) => void;
   #hasInputEnded = false;
   /** True exactly when `done` has been called. */
   #isTold = false;
 
   /** @param done called once, when the answer is handed over and the client has finished too. */
-  constructor(leg: Leg, done: () => void) {
+  constructor(leg: Leg, done: () => void, broken: (error: unknown) => void) {
+    super();
+    this.#broken = broken;
     this.#leg = leg;
     this.#done = done;
   }
@@ -24,32 +26,28 @@ export class Refusing implements Observer<Uint8Array> {
   start(answer: Uint8Array | null): void {
     if (answer !== null) this.#leg.write(answer, 'owned');
     this.#leg.end();
-    this.#subscription = this.#leg.bytes$.subscribe(this);
+    this.#leg.bytes$.subscribe(this);
     this.#leg.resume();
   }
 
   /** Dropped. */
-  next(): void {
+  protected override _next(): void {
     return undefined;
   }
 
-  complete(): void {
+  protected override _complete(): void {
     this.#hasInputEnded = true;
     this.settle();
   }
 
-  /** Failures are facts of the leg, told there. */
-  error(): void {
-    this.stop();
+  /** A leg tells its failures as facts; an error can only be ours. */
+  protected override _error(error: unknown): void {
+    this.#broken(error);
   }
 
   settle(): void {
     if (this.#isTold || !this.#hasInputEnded || !this.#leg.isFlushed) return;
     this.#isTold = true;
     this.#done();
-  }
-
-  stop(): void {
-    this.#subscription?.unsubscribe();
   }
 }

@@ -109,7 +109,8 @@ export class SocketLeg extends LegBase {
 
   /** @internal Before Node 26 a reset that comes with data looks like an end; the kernel knows better. */
   ended(): void {
-    if (this.outbound === 'open' && isPeerGone(this.socket)) this.transportFailed('ECONNRESET', codeSentence('ECONNRESET') ?? '');
+    if (this.outbound === 'open' && isPeerGone(this.socket))
+      this.transportFailed('ECONNRESET', codeSentence('ECONNRESET') ?? '');
     else this.transportEnded();
   }
 

@@ -5,7 +5,7 @@
  * subscription per direction, no operators; a chunk is passed on within the call (src/io/leg.ts, law 9).
  * Buffered per direction: what the writing leg queues before it says stop, plus one read.
  */
-import type { Observer, Subscription } from 'rxjs';
+import { Subscriber } from 'rxjs';
 import type { Leg } from './leg.ts';
 
 export type Side = 'downstream' | 'upstream';
@@ -16,6 +16,8 @@ export interface SpliceOwner {
   sideEnded(side: Side): void;
   /** Both directions are done. */
   flushed(): void;
+  /** Passing a chunk on threw: a bug of ours. */
+  broken(error: unknown): void;
 }
 
 export class Splice {
@@ -55,8 +57,8 @@ export class Splice {
   }
 
   stop(): void {
-    this.#downstream.stop();
-    this.#upstream.stop();
+    this.#downstream.unsubscribe();
+    this.#upstream.unsubscribe();
   }
 
   /** Tells once that both directions are done. */
@@ -75,17 +77,17 @@ export class Splice {
   }
 }
 
-/** One direction: an Observer of the source's bytes that writes them to the sink. */
-class Direction implements Observer<Uint8Array> {
+/** One direction: writes the source's bytes to the sink. A Subscriber itself, so that RxJS wraps nothing around it. */
+class Direction extends Subscriber<Uint8Array> {
   /** True exactly when everything this direction will carry has been handed over, FIN included, or has nobody to take it. */
   isDelivered = false;
   readonly #side: Side;
   readonly #source: Leg;
   readonly #sink: Leg;
   readonly #owner: SpliceOwner;
-  #subscription: Subscription | null = null;
 
   constructor(side: Side, source: Leg, sink: Leg, owner: SpliceOwner) {
+    super();
     this.#side = side;
     this.#source = source;
     this.#sink = sink;
@@ -93,20 +95,20 @@ class Direction implements Observer<Uint8Array> {
   }
 
   start(): void {
-    this.#subscription = this.#source.bytes$.subscribe(this);
+    this.#source.bytes$.subscribe(this);
   }
 
-  next(chunk: Uint8Array): void {
+  protected override _next(chunk: Uint8Array): void {
     if (!this.#sink.write(chunk, this.#source.chunks)) this.#source.pause();
   }
 
-  complete(): void {
+  protected override _complete(): void {
     this.#owner.sideEnded(this.#side);
   }
 
-  /** Failures are facts of the leg, told there. */
-  error(): void {
-    this.stop();
+  /** A leg tells its failures as facts; an error can only be ours. */
+  protected override _error(error: unknown): void {
+    this.#owner.broken(error);
   }
 
   resume(): void {
@@ -115,10 +117,6 @@ class Direction implements Observer<Uint8Array> {
 
   discard(): void {
     this.isDelivered = true;
-    this.stop();
-  }
-
-  stop(): void {
-    this.#subscription?.unsubscribe();
+    this.unsubscribe();
   }
 }

@@ -18,7 +18,7 @@ const dot = 0x2e;
  * @see RFC 1123 §2.1, RFC 6066 §3
  */
 export function readHostName(bytes: Uint8Array, start: number, end: number): string | null {
-  const last = end - start > 1 && byteAt(bytes, end - 1) === dot ? end - 1 : end;
+  const last = byteAt(bytes, end - 1) === dot ? end - 1 : end;
   if (last <= start || last - start > nameLengthMax) return null;
   let labelLength = 0;
   for (let index = start; index < last; index += 1) {

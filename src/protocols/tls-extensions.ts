@@ -33,7 +33,7 @@ export function readExtensions(bytes: Uint8Array, start: number, end: number): D
   while (next < end && problem === null) {
     const body = next + 4;
     const bodyEnd = body + uint16At(bytes, next + 2);
-    if (body > end || bodyEnd > end) {
+    if (bodyEnd > end) {
       problem = truncated;
       break;
     }
@@ -87,7 +87,7 @@ function readServerName(bytes: Uint8Array, start: number, end: number): string |
   while (next < end) {
     const name = next + 3;
     const nameEnd = name + uint16At(bytes, next + 1);
-    if (name >= end || nameEnd > end) return wrongNameList;
+    if (nameEnd > end) return wrongNameList;
     if (byteAt(bytes, next) === hostNameType) {
       if (isNamed) return severalNames;
       isNamed = true;

@@ -186,7 +186,7 @@ export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerT
   /** What nobody takes is answered as a destroyed socket answers: stop. */
   protected send(chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
     if (this.#transport !== 'open') return false;
-    const kept = lifetime === 'owned' ? chunk : chunk.slice();
+    const kept = lifetime === 'owned' ? chunk : new Uint8Array(chunk);
     if (this.#outgoing !== null) return this.#outgoing.write(kept);
     this.#early.push(kept);
     return true;

@@ -84,7 +84,14 @@ export class MemoryNetwork {
   }
 
   /** A client of the world connects. Its leg fails with ECONNREFUSED where nobody listens. */
-  connect(port: number, client: { readonly host?: string; readonly faults?: Partial<LegFaults>; readonly proxyFaults?: Partial<LegFaults> } = {}): MemoryLeg {
+  connect(
+    port: number,
+    client: {
+      readonly host?: string;
+      readonly faults?: Partial<LegFaults>;
+      readonly proxyFaults?: Partial<LegFaults>;
+    } = {},
+  ): MemoryLeg {
     const local: Address = { host: client.host ?? '192.0.2.10', port: this.takePort() };
     const remote: Address = { host: '192.0.2.1', port };
     const outer = this.#outsideLeg(local, remote, client.faults ?? {});
@@ -146,7 +153,14 @@ export class MemoryNetwork {
   }
 
   #outsideLeg(local: Address, remote: Address, faults: Partial<LegFaults>): MemoryLeg {
-    return new MemoryLeg({ side: 'downstream', ports: this.#outsidePorts, network: this.clock.network, local, remote, faults });
+    return new MemoryLeg({
+      side: 'downstream',
+      ports: this.#outsidePorts,
+      network: this.clock.network,
+      local,
+      remote,
+      faults,
+    });
   }
 }
 
@@ -266,7 +280,14 @@ class MemoryListener implements Listener {
     const network = this.#network.clock.network;
     const onTimer = (): void => {
       if (this.#address === null) return outer.failReading('ECONNRESET');
-      const inner = new MemoryLeg({ side: 'downstream', ports, network, local: outer.remote, remote: outer.local, faults });
+      const inner = new MemoryLeg({
+        side: 'downstream',
+        ports,
+        network,
+        local: outer.remote,
+        remote: outer.local,
+        faults,
+      });
       this.#network.joinAccepted(inner, outer);
       if (this.#subscriber === null) return inner.reset();
       return this.#subscriber.next(inner);

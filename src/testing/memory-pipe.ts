@@ -152,7 +152,8 @@ export class Pipe implements TimerTarget {
     while (room > 0) {
       const [chunk] = this.#queue;
       if (chunk === undefined) break;
-      const piece = chunk.slice(0, room);
+      // Not `slice`, which copies nothing where the chunk is a Buffer.
+      const piece = new Uint8Array(chunk.subarray(0, room));
       if (piece.length === chunk.length) this.#queue.shift();
       else this.#queue[0] = chunk.subarray(piece.length);
       room -= piece.length;
@@ -207,7 +208,8 @@ export class Pipe implements TimerTarget {
   #signal(what: 'fin' | 'rst'): void {
     if (what === 'rst') return this.#reader.pipeReset();
     this.#reader.pipeEnded();
-    if (this.#options.bytesAfterFin > 0) this.#reader.pipeArrived(new Uint8Array(this.#options.bytesAfterFin).fill(0xaf));
+    if (this.#options.bytesAfterFin > 0)
+      this.#reader.pipeArrived(new Uint8Array(this.#options.bytesAfterFin).fill(0xaf));
     return undefined;
   }
 

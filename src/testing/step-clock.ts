@@ -191,7 +191,7 @@ class StepHeap {
     const last = this.#steps.pop();
     if (last === undefined || this.#steps.length === 0) return;
     this.#steps[0] = last;
-    for (let index = 0; ; ) {
+    for (let index = 0; ;) {
       const left = index * 2 + 1;
       const right = left + 1;
       const least = this.#isBeforeAt(right, left) ? right : left;

@@ -52,7 +52,9 @@ describe('deadlines', () => {
   });
 
   test('I9: deadlines alone lead from every state to CLOSED, except round the one documented look at the legs', () => {
-    const stranded = all.flatMap(({ violations }) => violations.filter(({ law }) => law === 'deadlines alone lead to CLOSED'));
+    const stranded = all.flatMap(({ violations }) =>
+      violations.filter(({ law }) => law === 'deadlines alone lead to CLOSED'),
+    );
     expect(stranded.slice(0, 3)).toEqual([]);
   });
 
@@ -69,7 +71,9 @@ describe('deadlines', () => {
   });
 
   test('T02: the sniff deadline is armed in SNIFFING and nowhere else', () => {
-    const wrong = visitsOf(all).filter(({ place }) => place.deadlines.some(({ name }) => name === 'sniff') !== (place.state === 'SNIFFING'));
+    const wrong = visitsOf(all).filter(
+      ({ place }) => place.deadlines.some(({ name }) => name === 'sniff') !== (place.state === 'SNIFFING'),
+    );
     expect(wrong).toEqual([]);
   });
 
@@ -97,7 +101,10 @@ describe('deadlines', () => {
   });
 
   test('M10: a silent client is routed at the server-first deadline, which ends as soon as the client speaks', () => {
-    expectLaws('a silent client is routed when the server speaks first', 'the server-first deadline ends when the client speaks');
+    expectLaws(
+      'a silent client is routed when the server speaks first',
+      'the server-first deadline ends when the client speaks',
+    );
   });
 });
 
@@ -129,7 +136,11 @@ describe('resources', () => {
 
 describe('the end', () => {
   test('L22, I4: the reason of a close is the first cause, and nothing overwrites it', () => {
-    expectLaws('the reason is the first cause', 'a recorded reason is never overwritten', 'the end is told the recorded reason');
+    expectLaws(
+      'the reason is the first cause',
+      'a recorded reason is never overwritten',
+      'the end is told the recorded reason',
+    );
   });
 
   test('L15, L22: a cause ends the connection at once, or leaves it only what is still to be flushed or refused', () => {
@@ -191,18 +202,33 @@ describe('coverage', () => {
 describe('close reasons', () => {
   /** Reasons that the chart writes itself; every other one comes with a fact. */
   const ownReasons: readonly CloseReason[] = [
-    ...['completed', 'downstream.left', 'timeout.admission', 'timeout.sniff', 'timeout.dial', 'timeout.dialBudget'] as const,
-    ...['timeout.idle', 'timeout.halfClosed', 'timeout.halfClosedMax', 'timeout.flush', 'timeout.lifetime'] as const,
+    ...([
+      'completed',
+      'downstream.left',
+      'timeout.admission',
+      'timeout.sniff',
+      'timeout.dial',
+      'timeout.dialBudget',
+    ] as const),
+    ...(['timeout.idle', 'timeout.halfClosed', 'timeout.halfClosedMax', 'timeout.flush', 'timeout.lifetime'] as const),
   ];
   /** Deadlines that end no connection: they move it on, or belong to the proxy or to a later part. */
   const neverReasons: readonly CloseReason[] = [
-    ...['timeout.serverFirst', 'timeout.backoff', 'timeout.linger'] as const,
-    ...['timeout.startup', 'timeout.drain', 'timeout.readinessDelay', 'timeout.queue'] as const,
-    ...['timeout.requestHead', 'timeout.requestBody', 'timeout.response', 'timeout.keepAlive', 'timeout.poolIdle'] as const,
+    ...(['timeout.serverFirst', 'timeout.backoff', 'timeout.linger'] as const),
+    ...(['timeout.startup', 'timeout.drain', 'timeout.readinessDelay', 'timeout.queue'] as const),
+    ...([
+      'timeout.requestHead',
+      'timeout.requestBody',
+      'timeout.response',
+      'timeout.keepAlive',
+      'timeout.poolIdle',
+    ] as const),
   ];
   const givenReasons = closeReasons.filter((reason) => !ownReasons.includes(reason) && !neverReasons.includes(reason));
 
-  const closedFor = new Set(visitsOf(truthful).flatMap(({ place }) => (place.leaf === 'CLOSED' ? [place.context.reason] : [])));
+  const closedFor = new Set(
+    visitsOf(truthful).flatMap(({ place }) => (place.leaf === 'CLOSED' ? [place.context.reason] : [])),
+  );
 
   test('L35: every reason that the chart writes itself is produced, and no other deadline ever is', () => {
     expect(ownReasons.filter((reason) => !closedFor.has(reason))).toEqual([]);

@@ -35,7 +35,10 @@ const reaction: fc.Arbitrary<Reaction> = fc.record({
 });
 const plain: Reaction = { armsMs: null, cancels: null, throws: false };
 const deed: fc.Arbitrary<Deed> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant('arm'), delayMs, reaction: fc.oneof(fc.constant(plain), reaction) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ kind: fc.constant('arm'), delayMs, reaction: fc.oneof(fc.constant(plain), reaction) }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('cancel'), which: fc.nat({ max: 60 }) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('advance'), byMs: delayMs }) },
 );
@@ -113,7 +116,8 @@ class WheelRun {
   check(): void {
     const armed = this.timers.filter((timer) => timer.state === 'armed');
     expect(this.wheel.armedCount).toBe(armed.length);
-    for (const { dueMs } of armed) expect(dueMs, 'a timer is at most one tick late').toBeGreaterThan(this.nowMs - 2 * tickMs);
+    for (const { dueMs } of armed)
+      expect(dueMs, 'a timer is at most one tick late').toBeGreaterThan(this.nowMs - 2 * tickMs);
     if (armed.length === 0) expect(this.wheel.wakeMs).toBe(Infinity);
     else expect(this.wheel.wakeMs).toBeLessThan(Math.min(...armed.map(({ dueMs }) => dueMs)) + 2 * tickMs);
   }
@@ -139,7 +143,12 @@ function run(deeds: readonly Deed[], startMs: number, advance: 'advance' | 'leap
 }
 
 /** Where the clock's axis begins, up to beyond the 32 bits of the wheel's arithmetic: a process that has run for years. */
-const startMs = fc.oneof(fc.constant(0), fc.nat({ max: 2 ** 31 - 1 }), fc.integer({ min: 2 ** 33 - 2_000_000, max: 2 ** 34 + 2_000_000 }), fc.double({ min: 0, max: 1e12, noNaN: true }));
+const startMs = fc.oneof(
+  fc.constant(0),
+  fc.nat({ max: 2 ** 31 - 1 }),
+  fc.integer({ min: 2 ** 33 - 2_000_000, max: 2 ** 34 + 2_000_000 }),
+  fc.double({ min: 0, max: 1e12, noNaN: true }),
+);
 
 describe('the timer wheel', () => {
   test.each(['advance', 'leap'] as const)('agrees with a sorted list over every history (%s)', (advance) => {
@@ -194,7 +203,9 @@ describe('the step clock', () => {
         let order = 0;
         const take = (untilMs: number): void => {
           for (;;) {
-            const due = model.filter(({ dueMs }) => dueMs <= untilMs).toSorted((a, b) => a.dueMs - b.dueMs || a.order - b.order)[0];
+            const due = model
+              .filter(({ dueMs }) => dueMs <= untilMs)
+              .toSorted((a, b) => a.dueMs - b.dueMs || a.order - b.order)[0];
             if (due === undefined) return;
             model.splice(model.indexOf(due), 1);
             expected.push(due.order);
@@ -206,7 +217,11 @@ describe('the step clock', () => {
             order += 1;
             const dueMs = clock.nowMs() + one.delayMs;
             const face = mine % 3 === 0 ? clock.network : clock;
-            const timer = face.arm(one.delayMs, { onTimer: () => void fired.push(clock.nowMs() === dueMs ? mine : -1) }, 0);
+            const timer = face.arm(
+              one.delayMs,
+              { onTimer: () => void fired.push(clock.nowMs() === dueMs ? mine : -1) },
+              0,
+            );
             model.push({ dueMs, order: mine, timer });
           } else if (one.kind === 'cancel') {
             const victim = model[one.which % Math.max(1, model.length)];
@@ -262,7 +277,9 @@ describe('the real clock', () => {
     clock.cancel(timer);
     for (const bad of [Infinity, Number.NaN, -1, delayMsMax + 1]) {
       expect(() => assertDelay(bad)).toThrow(expect.objectContaining({ code: 'SALLYPORT_INVARIANT' }));
-      expect(() => clock.arm(bad, { onTimer: () => {} }, 0)).toThrow(expect.objectContaining({ code: 'SALLYPORT_INVARIANT' }));
+      expect(() => clock.arm(bad, { onTimer: () => {} }, 0)).toThrow(
+        expect.objectContaining({ code: 'SALLYPORT_INVARIANT' }),
+      );
     }
     expect(clock.armedCount).toBe(0);
   });

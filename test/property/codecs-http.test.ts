@@ -152,6 +152,7 @@ describe('what a request is', () => {
     'GET / HTTP/1.1\r\nX: y\n',
     'GET / HTTP/1.1\r\nX: y\r\n\n',
     'GET / HTTP/1.1\r\nX: y\rZ: z\r\n',
+    'GET / HTTP/1.1\r\nHost: a\r\nX: y\rZY: z\r\n\r\n',
     'GET / HTTP/1.1\r\nX: y\r\n\rX',
     'GET / HTTP/1.1\r\nX: \x00\r\n',
     'GET / HTTP/1.1\r\nX: \x0b\r\n',
@@ -179,7 +180,7 @@ describe('what a request is', () => {
     expect(surely('M-SEARCH * HTTP/')).toBe(false);
     expect(surely('M-SEARCH * HTTP/1.')).toBe(true);
     expect(surely('GET')).toBe(false);
-    expect(surely('GET/ HTTP/1.')).toBe(false);
+    expect(surely('GET/x HTTP/1.')).toBe(false);
     expect(surely('X  HTTP/1.')).toBe(false);
     expect(surely('')).toBe(false);
   });

@@ -37,6 +37,7 @@ const lies: readonly (readonly [string, Uint8Array])[] = [
   ['a space in the name', named('a example')],
   ['a star in the name', named('*.example')],
   ['letters beyond ASCII', named('b\xfccher.example')],
+  ['a port behind hexadecimal letters', named('cafe:443')],
   ['a port in the name', named('a.example:443')],
   ['an empty name', named('')],
   ['only a dot', named('.')],
@@ -139,6 +140,7 @@ const lies: readonly (readonly [string, Uint8Array])[] = [
   ['no null compression', clientHello({ compression: [1, 64] })],
   ['compression methods beyond the message', patched(79, 0xff)],
   ['an extension block that is shorter than the message', patched(82, 1)],
+  ['an unknown extension beyond the block', patched(86, 9, { extensionsBefore: [[0x1234, new Uint8Array(4)]] })],
   ['an extension beyond the block', patched(86, 0xff)],
   ['a message that is not a client hello', patched(0, 2)],
   ['an empty record', concat([Uint8Array.of(0x16, 3, 1, 0, 0), clientHello()])],
@@ -171,6 +173,30 @@ describe('a hello that is lied about', () => {
     const detection = detect(bytes);
     expect(detection.verdict).toBe('malformed');
     if (detection.verdict === 'malformed') expect(detection.detail).toMatch(/^[a-z][ -~]*[^.]$/);
+  });
+
+  test('M05: a message that claims to end anywhere inside itself is malformed, but for where extensions may be left out', () => {
+    const message = helloMessage({ serverName: 'a.example', alpn: ['h2'], extensionsAfter: [[51, new Uint8Array(9)]] });
+    const withoutExtensions = helloMessage({ serverName: 'a.example', hasExtensions: false }).length;
+    for (let length = 4; length < message.length; length += 1) {
+      const claimed = inRecords(
+        message
+          .slice(0, length)
+          .with(2, 0)
+          .with(3, length - 4),
+        [],
+      );
+      const isWhole = length === withoutExtensions;
+      expect(detect(claimed).verdict, `cut to ${length}`).toBe(isWhole ? 'match' : 'malformed');
+    }
+  });
+
+  test('M05: a name may have 253 characters and labels of 63, and no more', () => {
+    const longest = `${'abcdefghi.'.repeat(25)}abc`;
+    expect(detect(named(longest))).toEqual(match(longest));
+    expect(detect(named(`${longest}.`))).toEqual(match(longest));
+    expect(detect(named(`${'a'.repeat(63)}.${'b'.repeat(63)}`))).toEqual(match(`${'a'.repeat(63)}.${'b'.repeat(63)}`));
+    expect(detect(named(`a.${'b'.repeat(64)}`)).verdict).toBe('malformed');
   });
 
   test('M05: a hello cut short by FIN is malformed once it is surely TLS, and no match before', () => {

@@ -154,6 +154,17 @@ describe('deadlines', () => {
     }
   });
 
+  test('X03: a listener takes only the deadlines that run before a route is known', () => {
+    const early: readonly DeadlineName[] = ['admission', 'sniff', 'serverFirst', 'linger'];
+    for (const name of deadlineNames) {
+      const found = complaints({ routes: [web()], listeners: { 8080: { timeouts: { [name]: '5s' } } } });
+      expect([name, found.length]).toEqual([name, Number(!early.includes(name))]);
+    }
+    const listener = resolveConfig({ routes: [web()], listeners: { 8080: { timeouts: { linger: '5s' } } } })
+      .listeners[0];
+    expect(listener?.timeouts.values.linger).toBe(5_000);
+  });
+
   test('A03: only idle and lifetime take infinite', () => {
     for (const name of deadlineNames) {
       const refused = complaints({ routes: [web()], timeouts: { [name]: 'infinite' } }).length > 0;

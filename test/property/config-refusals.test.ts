@@ -156,6 +156,12 @@ describe('what is not built yet', () => {
     ]);
   });
 
+  test('X03: an unknown key is answered with the keys that can be used today', () => {
+    expect(problems({ routes: [web({ match: { ports: 1, domians: 'a' } })] })).toMatchObject([
+      { expected: 'ports, domains, protocol, alpn, clientIp', suggestion: 'domains' },
+    ]);
+  });
+
   test('X03: a UNIX socket as a listener, onReload and queue say so too', () => {
     expect(routeComplaints({ match: { ports: 'unix:/run/a.sock' }, onReload: 'keep', queue: { size: 1 } })).toEqual([
       'routes[0].match.ports: a UNIX socket as a listener is not built yet',

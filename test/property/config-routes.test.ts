@@ -196,6 +196,11 @@ describe('routes', () => {
     expect(complaints({ routes: [web()], listeners: { '08080': {}, x: {} } })).toHaveLength(2);
   });
 
+  test('R07: where the ports of a route cannot be read, no listener is called unused', () => {
+    const found = problems({ routes: [web({ match: { ports: 'x' } })], listeners: { 8080: {} } });
+    expect(found.map(({ path }) => path)).toEqual(['routes[0].match.ports']);
+  });
+
   test('C02: a cap of zero is a cap, everywhere', () => {
     expect(resolveConfig({ routes: [web()] }).maxConnections).toBe(10_000);
     expect(resolveConfig({ routes: [web()], limits: { maxConnections: 0 } }).maxConnections).toBe(0);

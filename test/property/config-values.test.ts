@@ -110,6 +110,7 @@ describe('paths and suggestions', () => {
   test('A04: a word that is nobody’s slip gets no suggestion', () => {
     expect(nearest('zzzzzz', ['protocol', 'domains'])).toBeNull();
     expect(nearest('', ['a'])).toBeNull();
+    expect(nearest('shs', ['tcp', 'ssh'])).toBe('ssh');
   });
 });
 

@@ -7,17 +7,37 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { defaultTimeouts, livenessMs } from '../../src/machines/connection/delays.ts';
+import { createConnectionChart } from '../../src/machines/connection/connection-chart.ts';
 import type { ConnectionFact } from '../../src/machines/connection/events.ts';
 import { connectionLeaves } from '../../src/machines/connection/verdicts.ts';
-import { configurationOf, configurations, decisiveConfigurations, reachableLeaves, type Configuration } from '../support/chart-configurations.ts';
+import {
+  configurationOf,
+  configurations,
+  decisiveConfigurations,
+  reachableLeaves,
+  type Configuration,
+} from '../support/chart-configurations.ts';
 import { everyFact } from '../support/chart-facts.ts';
-import { beginBoth, chartStates, maker, movesTo, subject, type ConnectionMove, type ConnectionRun } from '../support/chart-histories.ts';
-import { begin, play } from '../support/chart-pair.ts';
+import {
+  beginBoth,
+  chartStates,
+  maker,
+  movesTo,
+  subject,
+  type ConnectionMove,
+  type ConnectionRun,
+} from '../support/chart-histories.ts';
+import { begin, make, play } from '../support/chart-pair.ts';
 import { walk, type Visit } from '../support/chart-walk.ts';
 import { runs, seed } from '../support/fuzz.ts';
 
 const onEverything = configurationOf({
-  ...{ attemptsMax: 2, isServerFirst: true, isIdleInfinite: false, hasHalfClosedMax: true, hasLifetime: true, hasSilentDeaths: false },
+  attemptsMax: 2,
+  isServerFirst: true,
+  isIdleInfinite: false,
+  hasHalfClosedMax: true,
+  hasLifetime: true,
+  hasSilentDeaths: false,
 });
 
 describe('exhaustive', () => {
@@ -39,10 +59,16 @@ describe('exhaustive', () => {
   );
 
   function everyMove(configuration: Configuration, { place }: Visit): readonly ConnectionMove[] {
-    const told: readonly (readonly ConnectionFact[])[] = [[], [{ type: 'bytes.flowed', quietMs: 40 }], [{ type: 'upstream.failed', reason: 'upstream.reset' }]];
+    const told: readonly (readonly ConnectionFact[])[] = [
+      [],
+      [{ type: 'bytes.flowed', quietMs: 40 }],
+      [{ type: 'upstream.failed', reason: 'upstream.reset' }],
+    ];
     return [
       ...everyFact(configuration).map((fact) => ({ kind: 'fact', fact }) as const),
-      ...place.deadlines.flatMap((_, nth) => told.map((toldBefore) => ({ kind: 'deadline', nth, toldBefore }) as const)),
+      ...place.deadlines.flatMap((_, nth) =>
+        told.map((toldBefore) => ({ kind: 'deadline', nth, toldBefore }) as const),
+      ),
     ];
   }
 });
@@ -58,7 +84,9 @@ function waysOf(configuration: Configuration): readonly Ways[] {
   if (known !== undefined) return known;
   const { visits } = walk(subject, configuration, { isTruthful: true, isHasty: false });
   const open = reachableLeaves(configuration).filter((leaf) => leaf !== 'CLOSED');
-  const ways = open.map((leaf) => visits.filter(({ place }) => place.leaf === leaf).map((visit) => movesTo(configuration, visit)));
+  const ways = open.map((leaf) =>
+    visits.filter(({ place }) => place.leaf === leaf).map((visit) => movesTo(configuration, visit)),
+  );
   walked.set(configuration.name, ways);
   return ways;
 }
@@ -69,18 +97,39 @@ function history(configuration: Configuration, isAnswering: boolean) {
   const kinds = [...new Set(facts.map(({ type }) => type))];
   const anyFact = fc.constantFrom(...facts);
   const told = fc.array(anyFact, { maxLength: 2 });
-  const answers = fc.array(fc.oneof(fc.constant([]), fc.array(anyFact, { minLength: 1, maxLength: 2 })), { maxLength: 12, size: 'max' });
-  const ways = fc.constantFrom(...waysOf(configuration)).chain((into) => fc.constantFrom(...into));
-  return fc.record({ way: fc.oneof({ weight: 4, arbitrary: ways }, { weight: 1, arbitrary: fc.constant([]) }), allowed: fc.subarray(kinds, { minLength: 1 }) }).chain(({ way, allowed }) => {
-    const move: fc.Arbitrary<ConnectionMove> = fc.oneof(
-      { weight: 4, arbitrary: fc.constantFrom(...facts.filter(({ type }) => allowed.includes(type))).map((fact) => ({ kind: 'fact', fact }) as const) },
-      { weight: 1, arbitrary: fc.record({ kind: fc.constant('deadline' as const), nth: fc.nat(3), toldBefore: told }) },
-      { weight: 1, arbitrary: fc.record({ kind: fc.constant('time' as const), byMs: fc.nat(400), toldBefore: told }) },
-    );
-    const script: fc.Arbitrary<readonly ConnectionMove[]> = isAnswering ? answers.map((list) => [{ kind: 'script', answers: list }] as const) : fc.constant([]);
-    const moves = fc.array(move, { maxLength: 14, size: 'max' });
-    return fc.tuple(fc.constant(way), script, moves).map((parts) => parts.flat());
+  const answers = fc.array(fc.oneof(fc.constant([]), fc.array(anyFact, { minLength: 1, maxLength: 2 })), {
+    maxLength: 12,
+    size: 'max',
   });
+  const ways = fc.constantFrom(...waysOf(configuration)).chain((into) => fc.constantFrom(...into));
+  return fc
+    .record({
+      way: fc.oneof({ weight: 4, arbitrary: ways }, { weight: 1, arbitrary: fc.constant([]) }),
+      allowed: fc.subarray(kinds, { minLength: 1 }),
+    })
+    .chain(({ way, allowed }) => {
+      const move: fc.Arbitrary<ConnectionMove> = fc.oneof(
+        {
+          weight: 4,
+          arbitrary: fc
+            .constantFrom(...facts.filter(({ type }) => allowed.includes(type)))
+            .map((fact) => ({ kind: 'fact', fact }) as const),
+        },
+        {
+          weight: 1,
+          arbitrary: fc.record({ kind: fc.constant('deadline' as const), nth: fc.nat(3), toldBefore: told }),
+        },
+        {
+          weight: 1,
+          arbitrary: fc.record({ kind: fc.constant('time' as const), byMs: fc.nat(400), toldBefore: told }),
+        },
+      );
+      const script: fc.Arbitrary<readonly ConnectionMove[]> = isAnswering
+        ? answers.map((list) => [{ kind: 'script', answers: list }] as const)
+        : fc.constant([]);
+      const moves = fc.array(move, { maxLength: 14, size: 'max' });
+      return fc.tuple(fc.constant(way), script, moves).map((parts) => parts.flat());
+    });
 }
 
 describe('random', () => {
@@ -101,9 +150,56 @@ describe('random', () => {
         { seed: seed(), numRuns: runs(each) },
       );
     }
-    const least = connectionLeaves.map((leaf) => [leaf, visits.get(leaf) ?? 0] as const).sort(([, one], [, other]) => one - other)[0];
-    console.info(`[chart] conformance: ${each * swarm.length} random histories, seed ${seed()}; least visited: ${String(least)}`);
+    const least = connectionLeaves
+      .map((leaf) => [leaf, visits.get(leaf) ?? 0] as const)
+      .toSorted(([, one], [, other]) => one - other)[0];
+    console.info(
+      `[chart] conformance: ${each * swarm.length} random histories, seed ${seed()}; least visited: ${String(least)}`,
+    );
     expect(least?.[1], `too few histories reach ${String(least?.[0])}`).toBeGreaterThanOrEqual(100);
+  });
+});
+
+describe.each(['compiled', 'xstate'] as const)('side by side, by the %s interpreter', (interpreter) => {
+  test('M3: a chart that is told things inside the command of another does what it does alone, and so does the other', () => {
+    const moves = fc.array(
+      fc.constantFrom(...everyFact(onEverything)).map((fact) => ({ kind: 'fact', fact }) as const),
+      { maxLength: 12, size: 'max' },
+    );
+    const ways = fc.constantFrom(...waysOf(onEverything)).chain((into) => fc.constantFrom(...into));
+    const anyHistory = fc.tuple(ways, moves).map((parts) => parts.flat());
+    let nested = 0;
+    fc.assert(
+      fc.property(anyHistory, anyHistory, (outerMoves, innerMoves) => {
+        const alone = [outerMoves, innerMoves].map((list) => {
+          const run: ConnectionRun = begin(maker(interpreter, onEverything));
+          for (const move of list) make(run, move);
+          return run.log;
+        });
+        const inner: ConnectionRun = begin(maker(interpreter, onEverything));
+        const waiting = [...innerMoves];
+        const tellInner = () => {
+          const move = waiting.shift();
+          if (move !== undefined) make(inner, move);
+        };
+        const outer: ConnectionRun = begin((clock, host) =>
+          createConnectionChart(interpreter, { timeouts: onEverything.listenerTimeouts }, clock, {
+            perform(command) {
+              tellInner();
+              nested += 1;
+              host.perform(command);
+            },
+            moved: (from, to, event) => host.moved(from, to, event),
+            beforeDeadline: () => host.beforeDeadline(),
+          }),
+        );
+        for (const move of outerMoves) make(outer, move);
+        while (waiting.length > 0) tellInner();
+        expect([outer.log, inner.log]).toEqual(alone);
+      }),
+      { seed: seed(), numRuns: runs(200) },
+    );
+    expect(nested).toBeGreaterThan(200);
   });
 });
 

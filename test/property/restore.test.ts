@@ -4,7 +4,11 @@
  */
 import { describe, expect, test } from 'vitest';
 import { ActorChart } from '../../src/machines/chart/actor-chart.ts';
-import { createConnectionChart, restoreConnection, type PersistedConnection } from '../../src/machines/connection/connection-chart.ts';
+import {
+  createConnectionChart,
+  restoreConnection,
+  type PersistedConnection,
+} from '../../src/machines/connection/connection-chart.ts';
 import { defaultTimeouts } from '../../src/machines/connection/delays.ts';
 import type { ConnectionFact } from '../../src/machines/connection/events.ts';
 import { decisiveConfigurations, type Configuration } from '../support/chart-configurations.ts';
@@ -55,11 +59,16 @@ function movesFrom(configuration: Configuration, { chart }: ConnectionRun): read
   const told: readonly (readonly ConnectionFact[])[] = [[], [{ type: 'bytes.flowed', quietMs: 1 }]];
   return [
     ...everyFact(configuration).map((fact) => ({ kind: 'fact', fact }) as const),
-    ...told.flatMap((toldBefore) => [{ kind: 'time', byMs: 1_000_000, toldBefore } as const, ...(chart.isDone ? [] : [{ kind: 'time', byMs: 20, toldBefore } as const])]),
+    ...told.flatMap((toldBefore) => [
+      { kind: 'time', byMs: 1_000_000, toldBefore } as const,
+      ...(chart.isDone ? [] : [{ kind: 'time', byMs: 20, toldBefore } as const]),
+    ]),
   ];
 }
 
-const cases = decisiveConfigurations.flatMap((configuration) => chartStates(configuration).map((visit) => ({ configuration, visit, moves: movesTo(configuration, visit) })));
+const cases = decisiveConfigurations.flatMap((configuration) =>
+  chartStates(configuration).map((visit) => ({ configuration, visit, moves: movesTo(configuration, visit) })),
+);
 
 describe('restore', () => {
   test('a persisted chart is the XState actor’s own persisted snapshot', () => {
@@ -80,25 +89,37 @@ describe('restore', () => {
         const before = live(from, configuration, moves);
         const persisted = putAway(before);
         const after = restore(into, persisted);
-        expect(after.log.map((line) => line.replace(/^arm \d+ /, 'arm '))).toEqual(persisted.timers.map(({ remainingMs }) => `arm for ${remainingMs}`));
-        expect([after.chart.leaf, after.chart.state, after.chart.isDone]).toEqual([before.chart.leaf, before.chart.state, before.chart.isDone]);
+        expect(after.log.map((line) => line.replace(/^arm \d+ /, 'arm '))).toEqual(
+          persisted.timers.map(({ remainingMs }) => `arm for ${remainingMs}`),
+        );
+        expect([after.chart.leaf, after.chart.state, after.chart.isDone]).toEqual([
+          before.chart.leaf,
+          before.chart.state,
+          before.chart.isDone,
+        ]);
         expect(after.chart.armed()).toEqual(before.chart.armed());
         expect(putAway(after)).toEqual(persisted);
       }
     },
   );
 
-  test.each(interpreters)('a chart restored by %s goes on as if it had never been put away', { timeout: 60_000 }, (into) => {
-    let compared = 0;
-    for (const { configuration, moves } of cases) {
-      const persisted = putAway(live('compiled', configuration, moves));
-      for (const move of movesFrom(configuration, restore('compiled', persisted))) {
-        expect(effectOf(restore(into, persisted), move)).toEqual(effectOf(live('compiled', configuration, moves), move));
-        compared += 1;
+  test.each(interpreters)(
+    'a chart restored by %s goes on as if it had never been put away',
+    { timeout: 60_000 },
+    (into) => {
+      let compared = 0;
+      for (const { configuration, moves } of cases) {
+        const persisted = putAway(live('compiled', configuration, moves));
+        for (const move of movesFrom(configuration, restore('compiled', persisted))) {
+          expect(effectOf(restore(into, persisted), move)).toEqual(
+            effectOf(live('compiled', configuration, moves), move),
+          );
+          compared += 1;
+        }
       }
-    }
-    expect(compared).toBeGreaterThan(3_000);
-  });
+      expect(compared).toBeGreaterThan(3_000);
+    },
+  );
 
   test.each(interpreters)('C02: whatever is restored by %s ends with nothing armed and releases once', (into) => {
     for (const { configuration, moves } of cases) {
@@ -112,7 +133,10 @@ describe('restore', () => {
 
   test('a persisted state that the chart does not have is refused', () => {
     const persisted = putAway(live('compiled', onlyDefaults, []));
-    const strange: PersistedConnection = { ...persisted, snapshot: { ...persisted.snapshot, value: { SNIFFING: 'ELSEWHERE' } } };
+    const strange: PersistedConnection = {
+      ...persisted,
+      snapshot: { ...persisted.snapshot, value: { SNIFFING: 'ELSEWHERE' } },
+    };
     for (const interpreter of interpreters) expect(() => restore(interpreter, strange)).toThrow(RangeError);
   });
 });
@@ -120,7 +144,11 @@ describe('restore', () => {
 describe('before the start', () => {
   test.each(interpreters)('a fact told to a chart that has not been started is dropped by %s', (interpreter) => {
     const told: string[] = [];
-    const host = { perform: ({ type }: { readonly type: string }) => told.push(type), moved: () => {}, beforeDeadline: () => {} };
+    const host = {
+      perform: ({ type }: { readonly type: string }) => told.push(type),
+      moved: () => {},
+      beforeDeadline: () => {},
+    };
     const chart = createConnectionChart(interpreter, { timeouts: defaultTimeouts }, new ChartTestClock(), host);
     chart.send({ type: 'kill.requested', reason: 'operator.killed' });
     chart.start();
@@ -128,4 +156,10 @@ describe('before the start', () => {
   });
 });
 
-const onlyDefaults: Configuration = { name: 'defaults', attemptsMax: 1, hasSilentDeaths: false, listenerTimeouts: defaultTimeouts, routeTimeouts: defaultTimeouts };
+const onlyDefaults: Configuration = {
+  name: 'defaults',
+  attemptsMax: 1,
+  hasSilentDeaths: false,
+  listenerTimeouts: defaultTimeouts,
+  routeTimeouts: defaultTimeouts,
+};

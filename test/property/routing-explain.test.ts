@@ -37,6 +37,29 @@ describe('explanations', () => {
     expect(found.says).toContain('site');
   });
 
+  test('R01: the sentence of a candidate names what was asked for and what there was', () => {
+    const says = (query: MatchQuery, name: string) =>
+      explained.explain(query).candidates.find((candidate) => candidate.route.name === name)?.says;
+    const query = { port: listenerPort, protocol: 'tls', host: 'b.x', alpn: ['x', 'y'], clientIp: '192.0.2.1' };
+    expect(says(query, 'site')).toBe('asks for a.x; the client names b.x');
+    expect(says(query, 'cache')).toBe('asks for redis; the client speaks tls');
+    expect(says(query, 'h2')).toBe('asks for ALPN h2; the client offers x, y');
+    expect(says(query, 'office')).toBe('asks for a client in 10.0.0.0/8; the client is 192.0.2.1');
+    expect(says(query, 'range')).toBe('asks for other ports than 443');
+    expect(says({ port: listenerPort, protocol: 'tls' }, 'h2')).toContain('the client offers none');
+    expect(says({ port: listenerPort, protocol: 'tls', host: 'a.x', alpn: ['h2'] }, 'site')).toContain(
+      'is the one that is taken',
+    );
+    expect(says({ port: listenerPort, protocol: 'tls', host: 'a.x', alpn: ['h2'] }, 'h2')).toContain('comes first');
+    expect(says({ port: listenerPort, protocol: 'ssh' }, 'off')).toContain('switched off');
+  });
+
+  test('R01: a listener whose port the system chose does not hold the port against a route', () => {
+    const chosen = compileListener({ ...listener(routes({ name: 'any' })), port: 0 }, detectors());
+    expect(said(chosen.explain({ port: 0 }).decision)).toBe('any');
+    expect(chosen.explain({ port: 0 }).candidates.map((candidate) => candidate.failed)).toEqual([null]);
+  });
+
   test('R01: a host without a protocol is looked for in TLS and in HTTP; ALPN means TLS; an address that is not given is in no list', () => {
     const web = table({ name: 'web', protocol: 'http', domains: ['a.x'] });
     expect(web.explain({ port: listenerPort, host: 'a.x' })).toMatchObject({

@@ -122,6 +122,14 @@ describe('patterns', () => {
     expect(hostPatternProblem(text)).toBeNull();
   });
 
+  test('R02: what is wrong with a pattern is said precisely', () => {
+    expect(hostPatternProblem('')).toContain('empty');
+    expect(hostPatternProblem('a b')).toContain('" "');
+    expect(hostPatternProblem('bücher.example')).toContain('xn--');
+    expect(hostPatternProblem('2001:db8::10')).toBeNull();
+    expect(hostPatternProblem('0::1')).toBeNull();
+  });
+
   test('R02: exact is more specific than a longer wildcard, that than a shorter one, then TLD patterns, then other globs', () => {
     const ordered = [
       'a.b',

@@ -2,12 +2,22 @@
 import { describe, expect, test } from 'vitest';
 import { connectionTable } from '../../src/machines/connection/connection-chart.ts';
 import { connectionFactTypes, type ConnectionFactType } from '../../src/machines/connection/events.ts';
-import { connectionLeaves, verdictOf, type ConnectionLeaf, type Verdict } from '../../src/machines/connection/verdicts.ts';
+import {
+  connectionLeaves,
+  verdictOf,
+  type ConnectionLeaf,
+  type Verdict,
+} from '../../src/machines/connection/verdicts.ts';
 
-const pairs = connectionLeaves.flatMap((leaf) => connectionFactTypes.map((fact) => ({ leaf, fact, verdict: verdictOf(leaf, fact) })));
+const pairs = connectionLeaves.flatMap((leaf) =>
+  connectionFactTypes.map((fact) => ({ leaf, fact, verdict: verdictOf(leaf, fact) })),
+);
 
 /** What the compiled table does with a fact: `always`, `sometimes` (only under guards), or `never`. */
-function handling(leaf: ConnectionLeaf, fact: ConnectionFactType): { readonly how: 'always' | 'sometimes' | 'never'; readonly guards: readonly string[] } {
+function handling(
+  leaf: ConnectionLeaf,
+  fact: ConnectionFactType,
+): { readonly how: 'always' | 'sometimes' | 'never'; readonly guards: readonly string[] } {
   const found = connectionTable.leaves[connectionTable.leafByName.get(leaf) ?? -1];
   const candidates = found === undefined || found.isFinal ? [] : (found.candidates.get(fact) ?? []);
   const guards = candidates.flatMap(({ guardName }) => (guardName === null ? [] : [guardName]));
@@ -31,12 +41,16 @@ describe('verdicts', () => {
   });
 
   test('I13: a pair is handled exactly when the leaf or a parent has a transition that is always taken', () => {
-    const wrong = pairs.filter(({ leaf, fact, verdict }) => (verdict === 'handled') !== (handling(leaf, fact).how === 'always'));
+    const wrong = pairs.filter(
+      ({ leaf, fact, verdict }) => (verdict === 'handled') !== (handling(leaf, fact).how === 'always'),
+    );
     expect(wrong).toEqual([]);
   });
 
   test('I13: a pair is ignored exactly when neither the leaf nor a parent has a transition', () => {
-    const wrong = pairs.filter(({ leaf, fact, verdict }) => isNever(verdict) !== (handling(leaf, fact).how === 'never'));
+    const wrong = pairs.filter(
+      ({ leaf, fact, verdict }) => isNever(verdict) !== (handling(leaf, fact).how === 'never'),
+    );
     expect(wrong).toEqual([]);
   });
 
@@ -50,13 +64,17 @@ describe('verdicts', () => {
   });
 
   test('I13: no fact is declared that no leaf handles, except drain.requested: tunnels run on until kill.requested', () => {
-    const unheard = connectionFactTypes.filter((fact) => connectionLeaves.every((leaf) => handling(leaf, fact).how === 'never'));
+    const unheard = connectionFactTypes.filter((fact) =>
+      connectionLeaves.every((leaf) => handling(leaf, fact).how === 'never'),
+    );
     expect(unheard).toEqual(['drain.requested']);
   });
 
   test('I13: no transition hears anything but a declared fact or a deadline of its own leaf', () => {
     const strange = connectionTable.leaves.flatMap(({ name, candidates, timers }) =>
-      [...candidates.keys()].filter((type) => !connectionFactTypes.some((fact) => fact === type) && !timers.some(({ id }) => id === type)).map((type) => [name, type]),
+      [...candidates.keys()]
+        .filter((type) => !connectionFactTypes.some((fact) => fact === type) && !timers.some(({ id }) => id === type))
+        .map((type) => [name, type]),
     );
     expect(strange).toEqual([]);
   });

@@ -75,6 +75,9 @@ export class ChartTestClock implements ChartClock {
 
   /** The timer that is due first; the one armed first among equals. */
   next(): TestTimer | undefined {
-    return this.#armed.reduce<TestTimer | undefined>((first, one) => (first === undefined || one.dueMs < first.dueMs ? one : first), undefined);
+    return this.#armed.reduce<TestTimer | undefined>(
+      (first, one) => (first === undefined || one.dueMs < first.dueMs ? one : first),
+      undefined,
+    );
   }
 }

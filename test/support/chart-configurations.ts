@@ -4,7 +4,13 @@
  * The numbers are small, all different, and different before and after routing, so that a deadline taken from the wrong
  * place has the wrong length.
  */
-import { defaultTimeouts, idleWarningMs, livenessMs, type DelayName, type Timeouts } from '../../src/machines/connection/delays.ts';
+import {
+  defaultTimeouts,
+  idleWarningMs,
+  livenessMs,
+  type DelayName,
+  type Timeouts,
+} from '../../src/machines/connection/delays.ts';
 import type { ConnectionLeaf } from '../../src/machines/connection/verdicts.ts';
 
 export interface Configuration {
@@ -29,8 +35,26 @@ export interface Switches {
 export const quietMs = 40;
 export const agesMs = { 'dial.succeeded': 1_000, 'downstream.ended': 2_000, 'upstream.ended': 3_000 } as const;
 
-const listenerNumbers = { admission: 10, sniff: 100, dial: 51, dialBudget: 151, backoff: 7, halfClosed: 301, flush: 201, linger: 21 };
-const routeNumbers = { admission: 11, sniff: 101, dial: 50, dialBudget: 150, backoff: 5, halfClosed: 300, flush: 200, linger: 20 };
+const listenerNumbers = {
+  admission: 10,
+  sniff: 100,
+  dial: 51,
+  dialBudget: 151,
+  backoff: 7,
+  halfClosed: 301,
+  flush: 201,
+  linger: 21,
+};
+const routeNumbers = {
+  admission: 11,
+  sniff: 101,
+  dial: 50,
+  dialBudget: 150,
+  backoff: 5,
+  halfClosed: 300,
+  flush: 200,
+  linger: 20,
+};
 
 export function configurationOf(switches: Switches): Configuration {
   const { attemptsMax, isServerFirst, isIdleInfinite, hasHalfClosedMax, hasLifetime, hasSilentDeaths } = switches;
@@ -67,7 +91,14 @@ export const configurations: readonly Configuration[] = [1, 2].flatMap((attempts
     both.flatMap((isIdleInfinite) =>
       both.flatMap((hasHalfClosedMax) =>
         both.map((hasLifetime) =>
-          configurationOf({ attemptsMax, isServerFirst, isIdleInfinite, hasHalfClosedMax, hasLifetime, hasSilentDeaths: false }),
+          configurationOf({
+            attemptsMax,
+            isServerFirst,
+            isIdleInfinite,
+            hasHalfClosedMax,
+            hasLifetime,
+            hasSilentDeaths: false,
+          }),
         ),
       ),
     ),
@@ -88,8 +119,22 @@ export const silentConfigurations: readonly Configuration[] = both.map((isIdleIn
 
 /** Few walks that together arm every deadline and leave every deadline off that can be: enough to judge a mutation. */
 export const decisiveConfigurations: readonly Configuration[] = [
-  configurationOf({ attemptsMax: 2, isServerFirst: true, isIdleInfinite: false, hasHalfClosedMax: true, hasLifetime: true, hasSilentDeaths: false }),
-  configurationOf({ attemptsMax: 1, isServerFirst: false, isIdleInfinite: true, hasHalfClosedMax: false, hasLifetime: false, hasSilentDeaths: true }),
+  configurationOf({
+    attemptsMax: 2,
+    isServerFirst: true,
+    isIdleInfinite: false,
+    hasHalfClosedMax: true,
+    hasLifetime: true,
+    hasSilentDeaths: false,
+  }),
+  configurationOf({
+    attemptsMax: 1,
+    isServerFirst: false,
+    isIdleInfinite: true,
+    hasHalfClosedMax: false,
+    hasLifetime: false,
+    hasSilentDeaths: true,
+  }),
 ];
 
 /** Deadlines that a configuration may leave off, where the table below names them. */
@@ -150,7 +195,10 @@ export interface Circumstances {
 }
 
 /** How long a deadline must be when it is armed, from the specification. */
-export function expectedDelayMs(name: DelayName, { timeouts, attempt, quietMs: quiet, ageMs }: Circumstances): number | null {
+export function expectedDelayMs(
+  name: DelayName,
+  { timeouts, attempt, quietMs: quiet, ageMs }: Circumstances,
+): number | null {
   switch (name) {
     case 'idling':
       return timeouts.idle === null ? livenessMs : timeouts.idle - idleWarningMs(timeouts.idle) - quiet;

@@ -180,7 +180,12 @@ export function isPutOffByBytes(name: DelayName): boolean {
 }
 
 /** A deadline is due and everything that had to be told before it has been told. */
-export function deadlinePasses(world: Environment, name: DelayName, hasActivity: boolean, { attemptsMax }: Configuration): void {
+export function deadlinePasses(
+  world: Environment,
+  name: DelayName,
+  hasActivity: boolean,
+  { attemptsMax }: Configuration,
+): void {
   switch (name) {
     case 'serverFirst':
       world.isServerFirstDue = true;
@@ -222,39 +227,53 @@ export function carryOut(world: Environment, command: ConnectionCommand, configu
 }
 
 function complaintOf(world: Environment, command: ConnectionCommand, { attemptsMax }: Configuration): string | null {
-  const unless = (isFitting: boolean, complaint: string) => (isFitting ? null : complaint);
   switch (command.type) {
     case 'peek':
-      return unless(world.admission === 'granted' && !world.isPeeking && world.sniffed === 'nothing', 'peek out of turn');
+      return unless(
+        world.admission === 'granted' && !world.isPeeking && world.sniffed === 'nothing',
+        'peek out of turn',
+      );
     case 'stopPeeking':
       return unless(world.isPeeking, 'stopPeeking without a peek');
     case 'routeServerFirst':
       return unless(world.isPeeking && !world.isPrefaceTold && world.isServerFirstDue, 'routeServerFirst out of turn');
     case 'dial':
       if (world.sniffed !== 'routed' || world.upstream !== 'absent') return 'dial out of turn';
-      if (command.attempt !== world.attempts + 1 || command.attempt > attemptsMax) return `dial with attempt ${command.attempt}`;
+      if (command.attempt !== world.attempts + 1 || command.attempt > attemptsMax) return `dial ${command.attempt}`;
       return unless(world.firstCause === null, `dial after ${String(world.firstCause)}`);
-    case 'cancelDial':
-      return null;
-    case 'splice':
-      return unless(isLive(world.upstream) && !world.isSplicing && !world.isRefusing, 'splice without two legs');
-    case 'endUpstream':
-      return unless(world.isSplicing && world.downstreamEnd === 'told' && !world.hasEndedUpstream, 'endUpstream before its time');
-    case 'endDownstream':
-      return unless(world.isSplicing && world.hasUpstreamEnded && !world.hasEndedDownstream, 'endDownstream before its time');
-    case 'discardDownstream':
-      return unless(world.isSplicing && world.upstream === 'failed', 'discardDownstream although its peer lives');
-    case 'discardUpstream':
-      return unless(world.isSplicing && world.downstream === 'failed', 'discardUpstream although its peer lives');
-    case 'checkLegs':
-    case 'warnIdling':
-      return unless(world.isSplicing, `${command.type} without a tunnel`);
     case 'refuse':
       if (!world.mustRefuse || world.isRefusing || world.isSplicing) return 'refuse although nothing is to be said';
-      return unless(command.reason === world.firstCause, `refuse for ${command.reason}, not ${String(world.firstCause)}`);
+      return unless(command.reason === world.firstCause, `refuse for another reason than ${String(world.firstCause)}`);
     case 'release':
-      return unless(command.reason === world.firstCause, `release for ${command.reason}, not ${String(world.firstCause)}`);
+      return unless(command.reason === world.firstCause, `release for another reason than ${String(world.firstCause)}`);
+    case 'cancelDial':
+      return null;
+    default:
+      return complaintOfJoined(world, command.type);
   }
+}
+
+/** The commands of a tunnel. */
+function complaintOfJoined(world: Environment, type: ConnectionCommand['type']): string | null {
+  const { isSplicing, downstreamEnd, hasUpstreamEnded, hasEndedUpstream, hasEndedDownstream } = world;
+  switch (type) {
+    case 'splice':
+      return unless(isLive(world.upstream) && !isSplicing && !world.isRefusing, 'splice without two legs');
+    case 'endUpstream':
+      return unless(isSplicing && downstreamEnd === 'told' && !hasEndedUpstream, 'endUpstream before its time');
+    case 'endDownstream':
+      return unless(isSplicing && hasUpstreamEnded && !hasEndedDownstream, 'endDownstream before its time');
+    case 'discardDownstream':
+      return unless(isSplicing && world.upstream === 'failed', 'discardDownstream although its peer lives');
+    case 'discardUpstream':
+      return unless(isSplicing && world.downstream === 'failed', 'discardUpstream although its peer lives');
+    default:
+      return unless(isSplicing, `${type} without a tunnel`);
+  }
+}
+
+function unless(isFitting: boolean, complaint: string): string | null {
+  return isFitting ? null : complaint;
 }
 
 function obey(world: Environment, command: ConnectionCommand): void {

@@ -28,18 +28,28 @@ export function truthfulFacts(environment: Environment, configuration: Configura
 }
 
 function admissionFacts({ admission }: Environment): readonly ConnectionFact[] {
-  return admission === 'pending' ? [{ type: 'admission.granted' }, { type: 'admission.refused', reason: 'refused.address' }] : [];
+  return admission === 'pending'
+    ? [{ type: 'admission.granted' }, { type: 'admission.refused', reason: 'refused.address' }]
+    : [];
 }
 
-function sniffFacts(environment: Environment, { routeTimeouts, attemptsMax }: Configuration): readonly ConnectionFact[] {
+function sniffFacts(
+  environment: Environment,
+  { routeTimeouts, attemptsMax }: Configuration,
+): readonly ConnectionFact[] {
   if (!environment.isPeeking || environment.sniffed !== 'nothing' || environment.downstream === 'failed') return [];
   const truths = [false, true];
   return [
     ...truths.flatMap((answerable) =>
-      truths.map((keepHalfOpen) => ({ type: 'sniff.routed', timeouts: routeTimeouts, attemptsMax, keepHalfOpen, answerable }) as const),
+      truths.map(
+        (keepHalfOpen) =>
+          ({ type: 'sniff.routed', timeouts: routeTimeouts, attemptsMax, keepHalfOpen, answerable }) as const,
+      ),
     ),
     ...truths.map((answerable) => ({ type: 'sniff.failed', reason: 'refused.route', answerable }) as const),
-    ...truths.filter(() => !environment.isServerFirstAsked).map((answerable) => ({ type: 'preface.received', answerable }) as const),
+    ...truths
+      .filter(() => !environment.isServerFirstAsked)
+      .map((answerable) => ({ type: 'preface.received', answerable }) as const),
   ];
 }
 
@@ -58,7 +68,8 @@ function endFacts(environment: Environment): readonly ConnectionFact[] {
   const facts: ConnectionFact[] = [];
   if (downstream === 'alive') {
     const isTaken = isSplicing || isRefusing;
-    const ended = (heldBytes: number) => ({ type: 'downstream.ended', heldBytes, ageMs: agesMs['downstream.ended'] }) as const;
+    const ended = (heldBytes: number) =>
+      ({ type: 'downstream.ended', heldBytes, ageMs: agesMs['downstream.ended'] }) as const;
     if (isTaken && downstreamEnd !== 'told' && !environment.isDownstreamDiscarded) facts.push(ended(0));
     if (!isTaken && downstreamEnd === 'none') facts.push(ended(5), ...(hasSpoken ? [] : [ended(0)]));
   }
@@ -78,8 +89,12 @@ function failureFacts({ downstream, upstream, isSplicing }: Environment): readon
 function flushFacts(environment: Environment): readonly ConnectionFact[] {
   const { isSplicing, isRefusing, isOver, downstream, downstreamEnd } = environment;
   if (isOver) return [];
-  const isUp = environment.isDownstreamDiscarded || (downstreamEnd === 'told' && environment.hasEndedUpstream && isLive(environment.upstream));
-  const isDown = environment.isUpstreamDiscarded || (environment.hasUpstreamEnded && environment.hasEndedDownstream && isLive(downstream));
+  const isUp =
+    environment.isDownstreamDiscarded ||
+    (downstreamEnd === 'told' && environment.hasEndedUpstream && isLive(environment.upstream));
+  const isDown =
+    environment.isUpstreamDiscarded ||
+    (environment.hasUpstreamEnded && environment.hasEndedDownstream && isLive(downstream));
   return [
     ...(isSplicing && isUp && isDown ? [{ type: 'splice.flushed' } as const] : []),
     ...(isRefusing && downstreamEnd === 'told' ? [{ type: 'splice.flushed' } as const] : []),
@@ -93,7 +108,11 @@ export function staleFacts(environment: Environment, { listenerTimeouts }: Confi
   const unless = (isTimely: boolean, ...facts: readonly ConnectionFact[]) => (isTimely && !isClosed ? [] : facts);
   const { upstream, isPeeking, isSplicing, isRefusing } = environment;
   return [
-    ...unless(environment.admission === 'pending', { type: 'admission.granted' }, { type: 'admission.refused', reason: 'refused.rate' }),
+    ...unless(
+      environment.admission === 'pending',
+      { type: 'admission.granted' },
+      { type: 'admission.refused', reason: 'refused.rate' },
+    ),
     ...unless(
       isPeeking,
       { type: 'preface.received', answerable: !environment.isAnswerable },
@@ -156,7 +175,10 @@ export function everyFact({ listenerTimeouts, routeTimeouts, attemptsMax }: Conf
 }
 
 /** Legs that can die without a word now. */
-export function silentDeaths({ downstream, upstream, isSplicing }: Environment, { hasSilentDeaths }: Configuration): readonly Side[] {
+export function silentDeaths(
+  { downstream, upstream, isSplicing }: Environment,
+  { hasSilentDeaths }: Configuration,
+): readonly Side[] {
   if (!hasSilentDeaths) return [];
   return [
     ...(downstream === 'alive' ? (['downstream'] as const) : []),
@@ -171,4 +193,3 @@ export function deathNotices({ downstream, upstream }: Environment): readonly Co
     ...(upstream === 'silent' ? [{ type: 'upstream.failed', reason: 'upstream.reset' } as const] : []),
   ];
 }
-

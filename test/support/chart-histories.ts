@@ -4,7 +4,11 @@
  * Read first: `chart-pair.ts`, `chart-walk.ts`.
  */
 import type { ConnectionCommand } from '../../src/machines/connection/commands.ts';
-import { connectionTable, createConnectionChart, type InterpreterName } from '../../src/machines/connection/connection-chart.ts';
+import {
+  connectionTable,
+  createConnectionChart,
+  type InterpreterName,
+} from '../../src/machines/connection/connection-chart.ts';
 import type { ConnectionFact } from '../../src/machines/connection/events.ts';
 import { quietMs, type Configuration } from './chart-configurations.ts';
 import { begin, make, type Maker, type Move, type Run } from './chart-pair.ts';
@@ -16,7 +20,10 @@ export type ConnectionRun = Run<ConnectionFact, ConnectionCommand>;
 
 export const subject = subjectOf(connectionTable);
 
-export function maker(interpreter: InterpreterName, { listenerTimeouts }: Configuration): Maker<ConnectionFact, ConnectionCommand> {
+export function maker(
+  interpreter: InterpreterName,
+  { listenerTimeouts }: Configuration,
+): Maker<ConnectionFact, ConnectionCommand> {
   return (clock, host) => createConnectionChart(interpreter, { timeouts: listenerTimeouts }, clock, host);
 }
 
@@ -32,13 +39,18 @@ export function movesTo(configuration: Configuration, visit: Visit): readonly Co
     if (input.kind === 'death') continue;
     const slot = slotOf(run, input.kind === 'deadline' ? input.id : '');
     const timer = run.clock.armed().find((one) => one.slot === slot);
-    const toldBefore: readonly ConnectionFact[] = input.kind === 'deadline' && input.hasActivity ? [{ type: 'bytes.flowed', quietMs }] : [];
-    const move: ConnectionMove = input.kind === 'fact' ? { kind: 'fact', fact: input.fact } : { kind: 'timer', serial: timer?.serial ?? -1, toldBefore };
+    const toldBefore: readonly ConnectionFact[] =
+      input.kind === 'deadline' && input.hasActivity ? [{ type: 'bytes.flowed', quietMs }] : [];
+    const move: ConnectionMove =
+      input.kind === 'fact'
+        ? { kind: 'fact', fact: input.fact }
+        : { kind: 'timer', serial: timer?.serial ?? -1, toldBefore };
     make(run, move);
     moves.push(move);
   }
   const reached = JSON.stringify([run.chart.leaf, run.chart.context]);
-  if (reached !== JSON.stringify([visit.place.leaf, visit.place.context])) throw new Error(`another place than the walk's: ${reached}`);
+  if (reached !== JSON.stringify([visit.place.leaf, visit.place.context]))
+    throw new Error(`another place than the walk's: ${reached}`);
   return moves;
 }
 
@@ -50,7 +62,8 @@ function slotOf({ chart }: ConnectionRun, id: string): number {
 /** One visit for every chart state, told apart by everything but the length of its deadlines. */
 export function chartStates(configuration: Configuration): readonly Visit[] {
   const { visits } = walk(subject, configuration, { isTruthful: false, isHasty: false });
-  const states = new Map(visits.map((visit) => [JSON.stringify([visit.place.persisted.snapshot, visit.place.deadlines]), visit]));
+  const states = new Map(
+    visits.map((visit) => [JSON.stringify([visit.place.persisted.snapshot, visit.place.deadlines]), visit]),
+  );
   return [...states.values()];
 }
-

@@ -25,7 +25,11 @@ export const laws = {
     holds: ({ after, armedCount }) => {
       const declared = declaredDeadlines(after.leaf, after.context.timeouts);
       const names = after.deadlines.map((one) => one.name);
-      return armedCount === names.length && names.length === declared.length && declared.every((name) => names.includes(name));
+      return (
+        armedCount === names.length &&
+        names.length === declared.length &&
+        declared.every((name) => names.includes(name))
+      );
     },
   },
   'nothing is armed in CLOSED': {
@@ -46,9 +50,16 @@ export const laws = {
   'bytes put off a deadline of inactivity and it is armed anew': {
     scope: 'truth',
     applies: ({ before, input }) =>
-      input?.kind === 'deadline' && input.hasActivity && isPutOffByBytes(input.name) && before !== null && !hasSilentLeg(before.world),
+      input?.kind === 'deadline' &&
+      input.hasActivity &&
+      isPutOffByBytes(input.name) &&
+      before !== null &&
+      !hasSilentLeg(before.world),
     holds: ({ before, after, armings }) =>
-      armings.length === 1 && after.leaf !== 'CLOSED' && after.leaf !== 'ESTABLISHED.TUNNEL.IDLING' && after.state === before?.state,
+      armings.length === 1 &&
+      after.leaf !== 'CLOSED' &&
+      after.leaf !== 'ESTABLISHED.TUNNEL.IDLING' &&
+      after.state === before?.state,
   },
   'a peek exists only in SNIFFING': {
     scope: 'always',
@@ -69,7 +80,8 @@ export const laws = {
     scope: 'always',
     applies: anyStep,
     holds: ({ after }) =>
-      after.world.isSplicing === (after.state === 'ESTABLISHED' || (after.state === 'HALF_CLOSED' && after.leaf !== refusing)),
+      after.world.isSplicing ===
+      (after.state === 'ESTABLISHED' || (after.state === 'HALF_CLOSED' && after.leaf !== refusing)),
   },
   'a refusal is written only in REFUSING': {
     scope: 'always',
@@ -95,17 +107,20 @@ export const laws = {
     scope: 'always',
     applies: ({ commands }) => commands.some(({ type }) => type === 'release' || type === 'refuse'),
     holds: ({ commands, after }) =>
-      commands.every((one) => (one.type !== 'release' && one.type !== 'refuse') || one.reason === after.context.reason) &&
-      after.context.reason !== null,
+      commands.every(
+        (one) => (one.type !== 'release' && one.type !== 'refuse') || one.reason === after.context.reason,
+      ) && after.context.reason !== null,
   },
   'a cause ends the connection, or leaves it only what is to be flushed or refused': {
     scope: 'truth',
     applies: ({ after }) => after.world.firstCause !== null,
-    holds: ({ after }) => after.leaf === 'CLOSED' || after.leaf === refusing || (after.leaf === flushing && isHalfDead(after.world)),
+    holds: ({ after }) =>
+      after.leaf === 'CLOSED' || after.leaf === refusing || (after.leaf === flushing && isHalfDead(after.world)),
   },
   'a refusal is written exactly when the client can read it': {
     scope: 'truth',
-    applies: ({ before, after }) => before !== null && before.world.firstCause === null && after.world.firstCause !== null,
+    applies: ({ before, after }) =>
+      before !== null && before.world.firstCause === null && after.world.firstCause !== null,
     holds: ({ after }) => (after.leaf === refusing) === after.world.mustRefuse,
   },
   'a refused connection never dials': {
@@ -143,7 +158,11 @@ export const laws = {
     holds: ({ after: { world, leaf }, commands }) => {
       const index = commands.findIndex((one) => one.type === 'release');
       const isReleased = leaf === 'CLOSED';
-      return world.releases === (isReleased ? 1 : 0) && world.isSlotHeld !== isReleased && (index === -1 || index === commands.length - 1);
+      return (
+        world.releases === (isReleased ? 1 : 0) &&
+        world.isSlotHeld !== isReleased &&
+        (index === -1 || index === commands.length - 1)
+      );
     },
   },
   'CLOSED has no way out and nothing changes in it': {
@@ -174,9 +193,14 @@ export const laws = {
   'the idle deadline announces itself, or looks at the legs where it is infinite': {
     scope: 'always',
     applies: ({ before, input }) =>
-      input?.kind === 'deadline' && input.name === 'idling' && !input.hasActivity && before !== null && !hasSilentLeg(before.world),
+      input?.kind === 'deadline' &&
+      input.name === 'idling' &&
+      !input.hasActivity &&
+      before !== null &&
+      !hasSilentLeg(before.world),
     holds: ({ commands, after }) =>
-      commands.length === 1 && commands[0]?.type === (after.context.timeouts.idle === null ? 'checkLegs' : 'warnIdling'),
+      commands.length === 1 &&
+      commands[0]?.type === (after.context.timeouts.idle === null ? 'checkLegs' : 'warnIdling'),
   },
   'a silent client is routed when the server speaks first': {
     scope: 'always',
@@ -230,5 +254,7 @@ function isUnchanged({ before, after, commands, armings }: Step): boolean {
 }
 
 function isSameRest(before: Place, after: Place): boolean {
-  return before.leaf === after.leaf && before.context === after.context && before.deadlines.length === after.deadlines.length;
+  return (
+    before.leaf === after.leaf && before.context === after.context && before.deadlines.length === after.deadlines.length
+  );
 }

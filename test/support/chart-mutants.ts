@@ -53,7 +53,8 @@ function* removals(node: Data, path: Path, where: string): Generator<{ readonly 
       const list = listOf(transitions);
       for (const [index, transition] of list.entries()) {
         const at = [...path, key, event, index];
-        const said = list.length > 1 ? `${where}: ${key} ${event} (${index + 1} of ${list.length})` : `${where}: ${key} ${event}`;
+        const said =
+          list.length > 1 ? `${where}: ${key} ${event} (${index + 1} of ${list.length})` : `${where}: ${key} ${event}`;
         yield* transitionRemovals(recordOf(transition), at, said, list.length > 1);
       }
     }
@@ -63,9 +64,15 @@ function* removals(node: Data, path: Path, where: string): Generator<{ readonly 
   }
 }
 
-function* transitionRemovals(transition: Data, path: Path, where: string, isOneOfSeveral: boolean): Generator<{ readonly name: string; readonly path: Path }> {
+function* transitionRemovals(
+  transition: Data,
+  path: Path,
+  where: string,
+  isOneOfSeveral: boolean,
+): Generator<{ readonly name: string; readonly path: Path }> {
   if (isOneOfSeveral) yield { name: `${where}: not there`, path };
-  if (transition['guard'] !== undefined) yield { name: `${where}: without guard ${nameOf(transition['guard'])}`, path: [...path, 'guard'] };
+  if (transition['guard'] !== undefined)
+    yield { name: `${where}: without guard ${nameOf(transition['guard'])}`, path: [...path, 'guard'] };
   if (transition['reenter'] !== undefined) yield { name: `${where}: without reenter`, path: [...path, 'reenter'] };
   for (const [index, action] of listOf(transition['actions']).entries()) {
     yield { name: `${where}: without action ${nameOf(action)}`, path: [...path, 'actions', index] };
@@ -86,13 +93,18 @@ function registryMutants(config: Data): readonly Mutant[] {
     ...['recordReason', 'recordGivenReason'].flatMap((name) => {
       const update = updates[name];
       if (update === undefined) return [];
-      const forgetful: typeof update = ({ context, event }, params) => update({ context: { ...context, reason: null }, event }, params);
+      const forgetful: typeof update = ({ context, event }, params) =>
+        update({ context: { ...context, reason: null }, event }, params);
       return [mutant(`${name}: the last reason wins`, { updates: { ...updates, [name]: forgetful } })];
     }),
     ...Object.keys(guards).flatMap((name) =>
-      [false, true].map((answer) => mutant(`${name} is always ${String(answer)}`, { guards: { ...guards, [name]: () => answer } })),
+      [false, true].map((answer) =>
+        mutant(`${name} is always ${String(answer)}`, { guards: { ...guards, [name]: () => answer } }),
+      ),
     ),
-    ...Object.keys(delays).map((name) => mutant(`${name} is never armed`, { delays: { ...delays, [name]: () => null } })),
+    ...Object.keys(delays).map((name) =>
+      mutant(`${name} is never armed`, { delays: { ...delays, [name]: () => null } }),
+    ),
   ];
 }
 
@@ -120,11 +132,15 @@ function tidiedTransition(raw: unknown): Data {
 /** A copy without what is at the path. */
 function without(data: unknown, [key, ...rest]: Path): unknown {
   if (Array.isArray(data)) {
-    return data.flatMap((one: unknown, index) => (index !== key ? [one] : rest.length === 0 ? [] : [without(one, rest)]));
+    return data.flatMap((one: unknown, index) =>
+      index !== key ? [one] : rest.length === 0 ? [] : [without(one, rest)],
+    );
   }
   const entries = Object.entries(recordOf(data));
   return Object.fromEntries(
-    entries.flatMap(([name, one]) => (name !== key ? [[name, one]] : rest.length === 0 ? [] : [[name, without(one, rest)]])),
+    entries.flatMap(([name, one]) =>
+      name !== key ? [[name, one]] : rest.length === 0 ? [] : [[name, without(one, rest)]],
+    ),
   );
 }
 

@@ -59,14 +59,14 @@ export class RecordingHost<Fact, Command> {
 
 export type Maker<Fact, Command> = (clock: ChartTestClock, host: RecordingHost<Fact, Command>) => Chart<unknown, Fact>;
 
-export function begin<Fact, Command>(make: Maker<Fact, Command>): Run<Fact, Command> {
+export function begin<Fact, Command>(maker: Maker<Fact, Command>): Run<Fact, Command> {
   const log: string[] = [];
   const clock = new ChartTestClock({
     armed: ({ serial, delayMs }) => log.push(`arm ${serial} for ${delayMs}`),
     cancelled: ({ serial }) => log.push(`cancel ${serial}`),
   });
   const host = new RecordingHost<Fact, Command>(log);
-  const chart = make(clock, host);
+  const chart = maker(clock, host);
   host.chart = chart;
   chart.start();
   return { chart, clock, log, host };
@@ -86,7 +86,10 @@ export function make<Fact, Command>({ chart, clock, host }: Run<Fact, Command>, 
     case 'deadline':
     case 'timer': {
       const armed = clock.armed();
-      const timer = move.kind === 'timer' ? armed.find(({ serial }) => serial === move.serial) : armed[move.nth % Math.max(1, armed.length)];
+      const timer =
+        move.kind === 'timer'
+          ? armed.find(({ serial }) => serial === move.serial)
+          : armed[move.nth % Math.max(1, armed.length)];
       if (timer === undefined) return;
       host.toldBefore = move.toldBefore;
       clock.fire(timer);
@@ -109,7 +112,11 @@ export function visible<Fact, Command>({ chart, clock, log }: Run<Fact, Command>
 }
 
 /** Null while the two look the same; otherwise both, as text. */
-export function difference<Fact, Command>(one: Run<Fact, Command>, other: Run<Fact, Command>, from: number): string | null {
+export function difference<Fact, Command>(
+  one: Run<Fact, Command>,
+  other: Run<Fact, Command>,
+  from: number,
+): string | null {
   const left = JSON.stringify(visible(one, from));
   const right = JSON.stringify(visible(other, from));
   return left === right ? null : `compiled: ${left}\nxstate:   ${right}`;

@@ -41,15 +41,24 @@ export interface LiftCommand {
 type Args = ChartArgs<LiftContext, LiftFact>;
 
 const updates = {
-  want: ({ context, event }: Args): LiftContext => (event.type === 'called' ? { ...context, wanted: event.floor } : context),
-  climb: ({ context }: Args, { by }: { readonly by: number }): LiftContext => ({ ...context, floor: context.floor + by }),
+  want: ({ context, event }: Args): LiftContext =>
+    event.type === 'called' ? { ...context, wanted: event.floor } : context,
+  climb: ({ context }: Args, { by }: { readonly by: number }): LiftContext => ({
+    ...context,
+    floor: context.floor + by,
+  }),
   tap: ({ context }: Args): LiftContext => ({ ...context, taps: context.taps + 1 }),
   note: ({ context }: Args): LiftContext => ({ ...context, isNoted: true }),
   forget: ({ context }: Args): LiftContext => ({ ...context, taps: 0, isNoted: false }),
 };
 
 const commands = {
-  say: ({ context, event }: Args, { what }: { readonly what: string }): LiftCommand => ({ type: 'say', what, floor: context.floor, on: event.type }),
+  say: ({ context, event }: Args, { what }: { readonly what: string }): LiftCommand => ({
+    type: 'say',
+    what,
+    floor: context.floor,
+    on: event.type,
+  }),
 };
 
 const guards = {
@@ -129,7 +138,12 @@ const lift = setup({
           exit: { type: 'say', params: { what: 'not up' } },
           after: {
             step: [
-              { guard: { type: 'isAbove', params: { by: 2 } }, target: 'UP', reenter: true, actions: { type: 'climb', params: { by: 1 } } },
+              {
+                guard: { type: 'isAbove', params: { by: 2 } },
+                target: 'UP',
+                reenter: true,
+                actions: { type: 'climb', params: { by: 1 } },
+              },
               { target: '#lift.WAITING', actions: { type: 'climb', params: { by: 1 } } },
             ],
           },
@@ -166,13 +180,29 @@ const lift = setup({
   },
 });
 
-const factTypes: ReadonlySet<string> = new Set(['called', 'tapped', 'turned', 'rebooted', 'returned', 'jammed', 'freed', 'hit', 'unheard']);
+const factTypes: ReadonlySet<string> = new Set([
+  'called',
+  'tapped',
+  'turned',
+  'rebooted',
+  'returned',
+  'jammed',
+  'freed',
+  'hit',
+  'unheard',
+]);
 
-export const liftTable = compileChart<LiftContext, LiftFact, LiftCommand>(lift, { updates, commands, guards, delays }, (name) => factTypes.has(name));
+export const liftTable = compileChart<LiftContext, LiftFact, LiftCommand>(
+  lift,
+  { updates, commands, guards, delays },
+  (name) => factTypes.has(name),
+);
 
 export const liftFacts: readonly LiftFact[] = [
   ...[-2, -1, 0, 1, 3].map((floor) => ({ type: 'called', floor }) as const),
-  ...(['tapped', 'turned', 'rebooted', 'returned', 'jammed', 'freed', 'hit', 'unheard'] as const).map((type) => ({ type })),
+  ...(['tapped', 'turned', 'rebooted', 'returned', 'jammed', 'freed', 'hit', 'unheard'] as const).map((type) => ({
+    type,
+  })),
 ];
 
 const logic: ActorLogic<LiftContext, LiftFact, LiftCommand> = {
@@ -184,8 +214,10 @@ const logic: ActorLogic<LiftContext, LiftFact, LiftCommand> = {
 
 const compiled = compiledCharts(liftTable);
 
-export const compiledLift: Maker<LiftFact, LiftCommand> = (clock, host) => compiled.create({ floor: 0, wanted: 0, taps: 0, isNoted: false }, clock, host);
-export const actorLift: Maker<LiftFact, LiftCommand> = (clock, host) => new ActorChart(logic, { kind: 'new', input: undefined }, clock, host);
+export const compiledLift: Maker<LiftFact, LiftCommand> = (clock, host) =>
+  compiled.create({ floor: 0, wanted: 0, taps: 0, isNoted: false }, clock, host);
+export const actorLift: Maker<LiftFact, LiftCommand> = (clock, host) =>
+  new ActorChart(logic, { kind: 'new', input: undefined }, clock, host);
 
 function narrow<Known>(example: Known): (snapshot: unknown) => Known;
 function narrow(): (snapshot: unknown) => unknown {

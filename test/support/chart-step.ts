@@ -13,13 +13,29 @@ import type { DelayName } from '../../src/machines/connection/delays.ts';
 import type { ConnectionFact } from '../../src/machines/connection/events.ts';
 import { connectionLeaves, type ConnectionLeaf } from '../../src/machines/connection/verdicts.ts';
 import { expectedDelayMs, quietMs, type Configuration } from './chart-configurations.ts';
-import { carryOut, deadlinePasses, happen, initialEnvironment, type Environment, type Side } from './chart-environment.ts';
+import {
+  carryOut,
+  deadlinePasses,
+  happen,
+  initialEnvironment,
+  type Environment,
+  type Side,
+} from './chart-environment.ts';
 import { deathNotices } from './chart-facts.ts';
 
 /** What can happen next. */
 export type Input =
-  | { readonly kind: 'fact'; readonly fact: ConnectionFact; /** True: told too late, or to nobody. */ readonly isStale: boolean }
-  | { readonly kind: 'deadline'; readonly id: string; readonly name: DelayName; /** True: bytes moved since the last report. */ readonly hasActivity: boolean }
+  | {
+      readonly kind: 'fact';
+      readonly fact: ConnectionFact;
+      /** True: told too late, or to nobody. */ readonly isStale: boolean;
+    }
+  | {
+      readonly kind: 'deadline';
+      readonly id: string;
+      readonly name: DelayName;
+      /** True: bytes moved since the last report. */ readonly hasActivity: boolean;
+    }
   | { readonly kind: 'death'; readonly side: Side };
 
 /** Where a walk is: the chart at rest, and the world around it. */
@@ -65,7 +81,13 @@ export function subjectOf(table: ConnectionTable): Subject {
 }
 
 /** @param isTruthful false: the world does not hear what it is said to have done; only commands change it. */
-export function takeStep(subject: Subject, configuration: Configuration, isTruthful: boolean, before: Place | null, input: Input | null): Step {
+export function takeStep(
+  subject: Subject,
+  configuration: Configuration,
+  isTruthful: boolean,
+  before: Place | null,
+  input: Input | null,
+): Step {
   const { table, charts } = subject;
   const world: Environment = { ...(before?.world ?? initialEnvironment) };
   const commands: ConnectionCommand[] = [];
@@ -128,7 +150,8 @@ export function keyOf({ leaf, context, persisted, world }: Place): string {
   const { timeouts, attempt, attemptsMax, keepHalfOpen, answerable, quietMs: quiet, ageMs, reason } = context;
   const remembered = [timeouts.admission, attempt, attemptsMax, keepHalfOpen, answerable, quiet, ageMs, reason];
   const timers = persisted.timers.map(({ id, remainingMs }) => `${id}:${remainingMs}`);
-  return [leaf, ...Object.values(world), ...remembered, ...timers].join();
+  const around: readonly unknown[] = Object.values(world);
+  return [leaf, ...around, ...remembered, ...timers].join();
 }
 
 /** One line for a person. */
@@ -138,7 +161,7 @@ export function sayInput(input: Input): string {
       return `${input.isStale ? 'stale ' : ''}${JSON.stringify(input.fact, (key, value: unknown) => (key === 'timeouts' ? undefined : value))}`;
     case 'deadline':
       return `${input.name} passes${input.hasActivity ? ' after bytes flowed' : ''}`;
-    case 'death':
+    default:
       return `${input.side} dies without a word`;
   }
 }

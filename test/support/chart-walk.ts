@@ -58,7 +58,8 @@ export function walk(subject: Subject, configuration: Configuration, options: Wa
       const law = laws[name];
       if ((law.scope === 'truth' && !options.isTruthful) || !law.applies(step)) continue;
       tried.set(name, (tried.get(name) ?? 0) + 1);
-      if (!law.holds(step)) violations.push({ law: name, configuration: configuration.name, path: sayPath(from, step) });
+      if (!law.holds(step))
+        violations.push({ law: name, configuration: configuration.name, path: sayPath(from, step) });
     }
   };
   const arrive = (step: Step, from: Visit['from']): Visit => {
@@ -85,7 +86,8 @@ export function walk(subject: Subject, configuration: Configuration, options: Wa
       judge(step, visit);
       if (isEnough()) break;
       const next = arrive(step, { visit, input });
-      if (input.kind === 'deadline' && !input.hasActivity && !isLookAtTheLegs(step, visit, next)) passing[index]?.push(next.index);
+      if (input.kind === 'deadline' && !input.hasActivity && !isLookAtTheLegs(step, visit, next))
+        passing[index]?.push(next.index);
     }
   }
   if (!isEnough()) {
@@ -97,7 +99,11 @@ export function walk(subject: Subject, configuration: Configuration, options: Wa
 }
 
 /** Everything that can happen in a place. */
-export function inputsAt({ world, deadlines }: Place, configuration: Configuration, { isTruthful }: Pick<WalkOptions, 'isTruthful'>): readonly Input[] {
+export function inputsAt(
+  { world, deadlines }: Place,
+  configuration: Configuration,
+  { isTruthful }: Pick<WalkOptions, 'isTruthful'>,
+): readonly Input[] {
   const facts: readonly Input[] = isTruthful
     ? [
         ...truthfulFacts(world, configuration).map((fact) => ({ kind: 'fact', fact, isStale: false }) as const),
@@ -106,7 +112,9 @@ export function inputsAt({ world, deadlines }: Place, configuration: Configurati
     : everyFact(configuration).map((fact) => ({ kind: 'fact', fact, isStale: false }) as const);
   return [
     ...facts,
-    ...deadlines.flatMap(({ id, name }) => [false, true].map((hasActivity) => ({ kind: 'deadline', id, name, hasActivity }) as const)),
+    ...deadlines.flatMap(({ id, name }) =>
+      [false, true].map((hasActivity) => ({ kind: 'deadline', id, name, hasActivity }) as const),
+    ),
     ...(isTruthful ? silentDeaths(world, configuration).map((side) => ({ kind: 'death', side }) as const) : []),
   ];
 }
@@ -115,7 +123,7 @@ export function inputsAt({ world, deadlines }: Place, configuration: Configurati
 export function inputsTo(visit: Visit): readonly Input[] {
   const inputs: Input[] = [];
   for (let at = visit.from; at !== null; at = at.visit.from) inputs.push(at.input);
-  return inputs.reverse();
+  return inputs.toReversed();
 }
 
 function sayPath(from: Visit | null, step: Step): readonly string[] {
@@ -143,7 +151,11 @@ function missedLeaves(visits: readonly Visit[], configuration: Configuration): r
 }
 
 /** Without loops, and with a deadline everywhere but in CLOSED, every sequence of deadlines ends in CLOSED. */
-function strandedPlaces(visits: readonly Visit[], passing: readonly (readonly number[])[], configuration: Configuration): readonly Violation[] {
+function strandedPlaces(
+  visits: readonly Visit[],
+  passing: readonly (readonly number[])[],
+  configuration: Configuration,
+): readonly Violation[] {
   const ranks = new Map<number, 'open' | 'done'>();
   const found: Visit[] = visits.filter(({ place }) => place.leaf !== 'CLOSED' && place.deadlines.length === 0);
   const descend = (index: number): void => {

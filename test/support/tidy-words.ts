@@ -176,6 +176,15 @@ export const wordRules: readonly WordRule[] = [
     good: 'const clock = new StepClock();',
   },
   {
+    name: 'sleeps and chance in tests',
+    pattern: /(?<![.\w])set(?:Timeout|Interval)\s*\(|\bMath\s*\.\s*random\b|\bDate\s*\.\s*now\b/g,
+    instead: 'a step clock, a seed from `test/support/fuzz.ts`, or wait for the fact itself',
+    where: (path) => inTests(path) && !path.startsWith('test/support/'),
+    homes: none,
+    bad: 'await new Promise((resolve) => setTimeout(resolve, 10));',
+    good: 'await clock.advance(10);',
+  },
+  {
     name: 'snapshots of prose',
     pattern: /\.toMatch(?:Inline|File)?Snapshot\s*\(/g,
     instead: 'the sentence, written out',

@@ -43,7 +43,12 @@ export class ActorChart<Context, Fact extends { readonly type: string }, Command
   /** True exactly until `start` has entered the first state. */
   #isNew = true;
 
-  constructor(logic: ActorLogic<Context, Fact, Command>, start: ActorStart<Context>, clock: ChartClock, host: ChartHost<Command>) {
+  constructor(
+    logic: ActorLogic<Context, Fact, Command>,
+    start: ActorStart<Context>,
+    clock: ChartClock,
+    host: ChartHost<Command>,
+  ) {
     this.#logic = logic;
     this.#clock = clock;
     this.#host = host;
@@ -162,7 +167,13 @@ class ActorTimer {
   readonly #fire: () => void;
   readonly #isStillArmed: (due: ActorTimer) => boolean;
 
-  constructor(id: string, fire: () => void, clock: ChartClock, delayMs: number, isStillArmed: (due: ActorTimer) => boolean) {
+  constructor(
+    id: string,
+    fire: () => void,
+    clock: ChartClock,
+    delayMs: number,
+    isStillArmed: (due: ActorTimer) => boolean,
+  ) {
     this.id = id;
     this.#fire = fire;
     this.#isStillArmed = isStillArmed;

@@ -100,20 +100,24 @@ class Tree {
     this.nodes = nodes;
     this.#byId = new Map(nodes.map((node) => [node.id, node]));
     const [root] = nodes;
-    if (root === undefined || root.kind !== 'compound') throw new ProxyError('SALLYPORT_CHART_UNSUPPORTED', 'a chart needs states');
+    if (root === undefined || root.kind !== 'compound')
+      throw new ProxyError('SALLYPORT_CHART_UNSUPPORTED', 'a chart needs states');
     if (root.entry.length + root.exit.length + root.delays.length > 0) {
       throw new ProxyError('SALLYPORT_CHART_UNSUPPORTED', 'the root has entry, exit or after');
     }
     for (const node of nodes) {
       if (node.kind !== 'final') continue;
-      if (node.parentId !== root.id) throw new ProxyError('SALLYPORT_CHART_UNSUPPORTED', `${node.name} is final inside another state`);
-      if (node.exit.length > 0) throw new ProxyError('SALLYPORT_CHART_UNSUPPORTED', `${node.name} is final and has exit actions`);
+      if (node.parentId !== root.id)
+        throw new ProxyError('SALLYPORT_CHART_UNSUPPORTED', `${node.name} is final inside another state`);
+      if (node.exit.length > 0)
+        throw new ProxyError('SALLYPORT_CHART_UNSUPPORTED', `${node.name} is final and has exit actions`);
     }
   }
 
   get(id: string): ReadNode {
     const node = this.#byId.get(id);
-    if (node === undefined) throw new ProxyError('SALLYPORT_CHART_INVALID', `the chart targets the unknown state "${id}"`);
+    if (node === undefined)
+      throw new ProxyError('SALLYPORT_CHART_INVALID', `the chart targets the unknown state "${id}"`);
     return node;
   }
 
@@ -189,7 +193,12 @@ class TableBuilder<Context, Fact, Command> {
     };
   }
 
-  #candidate(leaf: ReadNode, index: number, source: ReadNode, transition: ReadTransition): Candidate<Context, Fact, Command> {
+  #candidate(
+    leaf: ReadNode,
+    index: number,
+    source: ReadNode,
+    transition: ReadTransition,
+  ): Candidate<Context, Fact, Command> {
     const edge = transition.actions.map((action) => this.#action(action));
     const plain = {
       guard: transition.guard === null ? null : this.#guard(transition.guard),
@@ -199,11 +208,18 @@ class TableBuilder<Context, Fact, Command> {
     if (transition.targetId === null) return { ...plain, operations: edge, leaf: index, isExternal: false };
     const target = this.#tree.get(transition.targetId);
     const domain = this.#tree.domain(source, target, transition.reenter);
-    const exited = this.#tree.lineage(leaf).filter((node) => this.#tree.isBelow(node, domain)).toReversed();
+    const exited = this.#tree
+      .lineage(leaf)
+      .filter((node) => this.#tree.isBelow(node, domain))
+      .toReversed();
     const entered = [...this.#tree.lineage(target).slice(0, -1), ...this.#tree.descent(target)].filter((node) =>
       this.#tree.isBelow(node, domain),
     );
-    const operations = [...exited.flatMap((node) => this.#exit(node)), ...edge, ...entered.flatMap((node) => this.#enter(node))];
+    const operations = [
+      ...exited.flatMap((node) => this.#exit(node)),
+      ...edge,
+      ...entered.flatMap((node) => this.#enter(node)),
+    ];
     const arrived = entered.length === 0 ? index : this.#leafIndex(entered);
     return { ...plain, operations, leaf: arrived, isExternal: exited.length + entered.length > 0 };
   }
@@ -228,8 +244,15 @@ class TableBuilder<Context, Fact, Command> {
 
   /** A node's slots come after its parents', so the deadlines that can be armed together never share one. */
   #timers(node: ReadNode): readonly SlotTimer[] {
-    const before = this.#tree.lineage(node).slice(0, -1).reduce((sum, one) => sum + one.delays.length, 0);
-    return node.delays.map((delay, position) => ({ id: delay.eventType, delayName: delay.name, slot: before + position }));
+    const before = this.#tree
+      .lineage(node)
+      .slice(0, -1)
+      .reduce((sum, one) => sum + one.delays.length, 0);
+    return node.delays.map((delay, position) => ({
+      id: delay.eventType,
+      delayName: delay.name,
+      slot: before + position,
+    }));
   }
 
   #action(reference: NamedReference): Operation<Context, Fact, Command> {
@@ -244,13 +267,17 @@ class TableBuilder<Context, Fact, Command> {
 
   #lookUp<Entry>(registry: Readonly<Record<string, Entry>>, name: string): Entry {
     const entry = registry[name];
-    if (entry === undefined) throw new ProxyError('SALLYPORT_CHART_INVALID', `the chart names "${name}", which no registry has`);
+    if (entry === undefined)
+      throw new ProxyError('SALLYPORT_CHART_INVALID', `the chart names "${name}", which no registry has`);
     return entry;
   }
 }
 
 /** Params are type-checked where the chart is written; here they are data. */
-function bind<Args, Result>(run: (args: Args, params: never) => Result, reference: NamedReference): Bound<Args, Result> {
+function bind<Args, Result>(
+  run: (args: Args, params: never) => Result,
+  reference: NamedReference,
+): Bound<Args, Result> {
   const bound: { readonly call: (args: Args, params: unknown) => Result } = { call: loosen(run) };
   const { params } = reference;
   return (args) => bound.call(args, params);

@@ -51,9 +51,20 @@ export interface KnownNames {
 
 /** `schemas` is XState's own note on the root; the last four are known and refused, each with its own sentence. */
 const nodeKeys = new Set(
-  ['id', 'initial', 'context', 'on', 'after', 'always', 'entry', 'exit', 'states', 'type', 'description', 'meta'].concat(
-    ['schemas', 'invoke', 'onDone', 'history', 'output'],
-  ),
+  [
+    'id',
+    'initial',
+    'context',
+    'on',
+    'after',
+    'always',
+    'entry',
+    'exit',
+    'states',
+    'type',
+    'description',
+    'meta',
+  ].concat(['schemas', 'invoke', 'onDone', 'history', 'output']),
 );
 const transitionKeys = new Set(['target', 'actions', 'guard', 'reenter', 'description', 'meta']);
 
@@ -78,8 +89,12 @@ export function readNode(node: StateNode, known: KnownNames): ReadNode {
     initialId: initialOf(node, where),
     entry: references(config['entry'], known.actions, where, 'action'),
     exit: references(config['exit'], known.actions, where, 'action'),
-    delays: node.after.map((definition) => ({ name: delayName(definition.delay, known, where), eventType: definition.eventType })).filter(isFirstOfItsName),
-    transitions: new Map([...node.transitions].map(([type, list]) => [type, list.map((one) => readTransition(one, known, where))])),
+    delays: node.after
+      .map((definition) => ({ name: delayName(definition.delay, known, where), eventType: definition.eventType }))
+      .filter(isFirstOfItsName),
+    transitions: new Map(
+      [...node.transitions].map(([type, list]) => [type, list.map((one) => readTransition(one, known, where))]),
+    ),
     always: (node.always ?? []).map((one) => readTransition(one, known, where)),
   };
 }

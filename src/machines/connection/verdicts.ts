@@ -50,7 +50,9 @@ export function verdictOf(leaf: ConnectionLeaf, fact: ConnectionFactType): Verdi
 }
 
 const noPeek = { ignored: 'the peek is over: its answer was given, or nobody wants it any more' } as const;
-const noDial = { ignored: 'no attempt is under way: it was cancelled or has ended, and nothing of it is left' } as const;
+const noDial = {
+  ignored: 'no attempt is under way: it was cancelled or has ended, and nothing of it is left',
+} as const;
 const noUpstream = { ignored: 'there is no upstream leg that anybody listens to' } as const;
 const admitted = { ignored: 'admission is decided once, and was' } as const;
 
@@ -77,8 +79,12 @@ const everywhere: Readonly<Record<ConnectionFactType, Verdict>> = {
 
 const notPeekedYet = { ignored: 'no peek has begun: that is the first thing after admission' } as const;
 const notDialledYet = { ignored: 'no attempt has begun: the route is not known' } as const;
-const alreadyKnown = { ignored: 'this end is the reason for the state; a leg tells it again only before its bytes were taken' } as const;
-const countedAsDone = { ignored: 'that side has ended already, or its input is discarded and its direction counts as done' } as const;
+const alreadyKnown = {
+  ignored: 'this end is the reason for the state; a leg tells it again only before its bytes were taken',
+} as const;
+const countedAsDone = {
+  ignored: 'that side has ended already, or its input is discarded and its direction counts as done',
+} as const;
 const final = { ignored: 'CLOSED is final: everything was let go of, and late facts change nothing' } as const;
 
 const stateRows: Readonly<Record<ConnectionState, Row>> = {

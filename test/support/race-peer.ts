@@ -1,0 +1,100 @@
+/**
+ * One end of a connection that is not the proxy's: a client or an upstream, with everything it sent, saw and did.
+ *
+ * Keeps whole streams, so that a law can compare what came out with what went in.
+ */
+import type { MemoryLeg } from '../../src/testing/memory-leg.ts';
+
+/** Bytes in the order in which they passed. */
+export class ByteLog {
+  length = 0;
+  #bytes = new Uint8Array(256);
+
+  append(chunk: Uint8Array): void {
+    const wanted = this.length + chunk.length;
+    if (wanted > this.#bytes.length) {
+      const grown = new Uint8Array(wanted * 2);
+      grown.set(this.view());
+      this.#bytes = grown;
+    }
+    this.#bytes.set(chunk, this.length);
+    this.length = wanted;
+  }
+
+  /** Valid until the next `append`. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.length);
+  }
+
+  at(index: number): number {
+    return this.#bytes[index] ?? -1;
+  }
+}
+
+export class RacePeer {
+  readonly leg: MemoryLeg;
+  readonly sent = new ByteLog();
+  readonly received = new ByteLog();
+  /** Their FIN was sent. */
+  hasEnded = false;
+  /** They reset or closed before all was said. */
+  hasLeft = false;
+  /** They saw the proxy's FIN. */
+  sawEnd = false;
+  /** They saw a failure: the code. */
+  sawFailure: string | null = null;
+  readonly #preface: Uint8Array;
+  readonly #key: number;
+
+  /** @param key makes its payload unlike anybody else's. */
+  constructor(leg: MemoryLeg, preface: Uint8Array, key: number) {
+    this.leg = leg;
+    this.#preface = preface;
+    this.#key = key;
+    leg.bytes$.subscribe((chunk) => this.received.append(chunk));
+    leg.facts$.subscribe((fact) => {
+      if (fact.type === 'ended') this.sawEnd = true;
+      else if (fact.type === 'failed') this.sawFailure = fact.code;
+    });
+  }
+
+  /** The next so many bytes of its stream: first the preface, then payload. */
+  send(count: number): void {
+    if (count === 0 || this.hasEnded || this.hasLeft || !this.leg.isOpen) return;
+    const chunk = new Uint8Array(count);
+    for (let at = 0; at < count; at += 1) chunk[at] = this.#byteAt(this.sent.length + at);
+    this.sent.append(chunk);
+    this.leg.write(chunk, 'owned');
+  }
+
+  /** What is left of the preface. */
+  sendPreface(): void {
+    this.send(Math.max(0, this.#preface.length - this.sent.length));
+  }
+
+  end(): void {
+    if (this.hasEnded || this.hasLeft || !this.leg.isOpen) return;
+    this.hasEnded = true;
+    this.leg.end();
+  }
+
+  reset(): void {
+    if (!this.leg.isOpen) return;
+    this.hasLeft = true;
+    this.leg.reset();
+  }
+
+  /** `close()` of a process that does not care: FIN, and RST for whatever still comes. */
+  close(): void {
+    if (!this.leg.isOpen) return;
+    this.hasLeft = true;
+    this.leg.release();
+  }
+
+  #byteAt(index: number): number {
+    const said = this.#preface[index];
+    if (said !== undefined) return said;
+    const mixed = Math.imul(index + 1, 2_654_435_761) ^ Math.imul(this.#key + 1, 40_503);
+    return ((mixed >>> 13) ^ mixed) & 0xff;
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The proxy that the race tests run against: one port for every way a connection can go, with deadlines that pass quickly.
+ *
+ * Also what clients say first, and which upstream may hear of it, said here once more without asking the router.
+ */
+import { resolveConfig } from '../../src/config/resolve.ts';
+import type { Detect } from '../../src/protocols/detector.ts';
+import type { Interpreter, ProxyPlan } from '../../src/routing/plan.ts';
+import { bytesOf, clientHello, concat } from './tls-hello.ts';
+
+/** Ports by what they are for. */
+export const ports = {
+  /** One target, no byte is looked at. */
+  plain: 1001,
+  /** Three targets, every limit on, a client that half-closed is kept. */
+  many: 1002,
+  sniffed: 1003,
+  /** A silent client is given to the upstream that speaks first. */
+  serverFirst: 1004,
+  blockedByReset: 1005,
+  blockedByFin: 1006,
+  blockedInWords: 1007,
+  /** Two connections at once. */
+  capped: 1008,
+  /** Nothing bounds a silent connection but the looks at its legs. */
+  unbounded: 1009,
+  /** No connection at all. */
+  closed: 1010,
+} as const;
+
+export type PortName = keyof typeof ports;
+
+export const portNames: readonly PortName[] = Object.keys(ports).filter((name): name is PortName => name in ports);
+
+/** What a client says first; everything after it is payload. */
+export const prefaces = {
+  nothing: new Uint8Array(0),
+  tls: clientHello({ serverName: 'a.test' }),
+  tlsElsewhere: clientHello({ serverName: 'b.test' }),
+  tlsMalformed: concat([Uint8Array.of(0x16, 3, 1, 0, 8, 1, 0, 0, 4), bytesOf('zzzz')]),
+  http: bytesOf('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'),
+  redis: bytesOf('*1\r\n$4\r\nPING\r\n'),
+  ssh: bytesOf('SSH-2.0-x\r\n'),
+  unknown: bytesOf('\u0001\u0002 nothing anybody knows'),
+  /** The embedder's own detector throws at it. */
+  bomb: bytesOf('\u0007\u0007\u0007'),
+} as const;
+
+export type PrefaceName = keyof typeof prefaces;
+
+export const prefaceNames: readonly PrefaceName[] = Object.keys(prefaces).filter(
+  (name): name is PrefaceName => name in prefaces,
+);
+
+const hosts = { a: '10.0.0.1', b: '10.0.0.2', c: '10.0.0.3', tls: '10.0.1.1', http: '10.0.1.2', redis: '10.0.1.3' };
+
+/** Every upstream there is. */
+export const upstreamHosts: readonly string[] = Object.values(hosts);
+export const upstreamPort = 9000;
+
+/** The upstreams that may hear a byte of a client that came to this port and began like this. */
+export function upstreamsFor(port: PortName, preface: PrefaceName): readonly string[] {
+  switch (port) {
+    case 'plain':
+    case 'capped':
+    case 'unbounded':
+      return [hosts.a];
+    case 'many':
+      return [hosts.a, hosts.b, hosts.c];
+    case 'serverFirst':
+      return [hosts.b, ...(preface === 'http' ? [hosts.http] : [])];
+    case 'sniffed':
+      return preface === 'tls' || preface === 'http' || preface === 'redis' ? [hosts[preface]] : [];
+    case 'blockedByReset':
+    case 'blockedByFin':
+    case 'blockedInWords':
+    case 'closed':
+      return [];
+  }
+}
+
+const bomb: Detect = (prefix) => {
+  if (prefix[0] !== 7) return { verdict: 'noMatch' };
+  if (prefix.length < 3) return { verdict: 'needsMore' };
+  throw new Error('a detector of the embedder failed');
+};
+
+/** Deadlines in milliseconds, chosen so that none hides another. */
+export const timeouts = {
+  sniff: 100,
+  dial: 50,
+  dialBudget: 120,
+  backoff: 10,
+  idle: 400,
+  halfClosed: 300,
+  flush: 80,
+  linger: 40,
+} as const;
+export const serverFirstMs = 30;
+export const halfClosedMaxMs = 500;
+export const lifetimeMs = 900;
+
+/** Longer than every chain of deadlines a silent connection can pass through. */
+export const allDeadlinesMs = 70_000;
+
+export function racePlan(interpreter: Interpreter): ProxyPlan {
+  const forward = (...names: readonly (keyof typeof hosts)[]) =>
+    ({ type: 'forward', targets: names.map((name) => ({ host: hosts[name], port: upstreamPort })) }) as const;
+  const route = (name: PortName) => ({ name, match: { ports: ports[name] } });
+  const sniffed = { ports: ports.sniffed, domains: 'a.test' };
+  return resolveConfig({
+    interpreter,
+    timeouts,
+    limits: { maxConnections: 40 },
+    detectors: { bomb },
+    listeners: {
+      [ports.capped]: { maxConnections: 2 },
+      [ports.closed]: { maxConnections: 0 },
+      [ports.unbounded]: {},
+    },
+    routes: [
+      { ...route('plain'), action: forward('a') },
+      { ...route('closed'), action: forward('a') },
+      {
+        ...route('many'),
+        action: forward('a', 'b', 'c'),
+        keepHalfOpen: true,
+        timeouts: { lifetime: lifetimeMs, halfClosedMax: halfClosedMaxMs },
+      },
+      { name: 'tls', match: { ...sniffed, protocol: 'tls' }, tls: { mode: 'passthrough' }, action: forward('tls') },
+      { name: 'http', match: { ...sniffed, protocol: 'http' }, action: forward('http') },
+      { name: 'redis', match: { ports: ports.sniffed, protocol: 'redis' }, action: forward('redis') },
+      { name: 'ssh', enabled: false, match: { ports: ports.sniffed, protocol: 'ssh' }, action: forward('a') },
+      { name: 'bomb', match: { ports: ports.sniffed, protocol: 'bomb' }, action: forward('a') },
+      { name: 'talk', match: { ports: ports.serverFirst, protocol: 'http' }, action: forward('http') },
+      {
+        name: 'banner',
+        match: { ports: ports.serverFirst, protocol: 'ssh' },
+        action: forward('b'),
+        timeouts: { serverFirst: serverFirstMs },
+      },
+      { ...route('blockedByReset'), action: { type: 'block', how: 'reset' } },
+      { ...route('blockedByFin'), action: { type: 'block', how: 'fin' } },
+      { ...route('blockedInWords'), action: { type: 'block', how: 'reply' } },
+      { ...route('capped'), action: forward('a') },
+      { ...route('unbounded'), action: forward('a'), timeouts: { idle: 'infinite', halfClosed: 300 } },
+    ],
+  });
+}

@@ -1,0 +1,299 @@
+/**
+ * The real shell in a simulated world: acceptors, connections, charts, splices, ledger and observation are the product's,
+ * clock and network are in memory, and everything that is told is kept.
+ *
+ * Time goes on event by event, so that a law can be asked between any two.
+ */
+import { Acceptor, type ConnectionRegistry } from '../../src/io/acceptor.ts';
+import type { Connection } from '../../src/io/connection.ts';
+import type { Dialer } from '../../src/io/dialer.ts';
+import { createLedger, type Ledger, type LedgerEntry } from '../../src/io/ledger.ts';
+import type { ClosedRecord, Refusal, Reports, Trouble } from '../../src/io/reports.ts';
+import { Sampling } from '../../src/io/sampling.ts';
+import { Sniffer } from '../../src/io/sniffer.ts';
+import { createObservation, type Observation } from '../../src/observe/observation.ts';
+import { SlotCounter } from '../../src/routing/admission.ts';
+import type { ProxyPlan } from '../../src/routing/plan.ts';
+import { compileListener } from '../../src/routing/route-table.ts';
+import { MemoryLeg, type LegFaults } from '../../src/testing/memory-leg.ts';
+import { MemoryNetwork, type DialPlan } from '../../src/testing/memory-network.ts';
+import { StepClock } from '../../src/testing/step-clock.ts';
+import { ports, prefaces, upstreamHosts, upstreamPort, type PortName, type PrefaceName } from './race-plan.ts';
+import { RacePeer } from './race-peer.ts';
+
+export interface RaceWorldOptions {
+  readonly plan: ProxyPlan;
+  readonly windowBytes?: number;
+  /** Milliseconds from end to end, one after the other, over and over. */
+  readonly latenciesMs?: readonly number[];
+  /** What becomes of the dials, one after the other, over and over. */
+  readonly dials?: readonly DialPlan[];
+  /** Takes the place of what the network's dialer would answer. */
+  readonly wrapDialer?: (dial: Dialer) => Dialer;
+}
+
+export interface RaceClient extends RacePeer {
+  readonly port: PortName;
+  readonly preface: PrefaceName;
+  readonly faults: Partial<LegFaults>;
+}
+
+export interface RaceUpstream extends RacePeer {
+  readonly host: string;
+  readonly plan: DialPlan;
+}
+
+export interface Move {
+  readonly connectionId: string;
+  readonly from: string;
+  readonly to: string;
+  readonly event: string;
+}
+
+class Client extends RacePeer implements RaceClient {
+  readonly port: PortName;
+  readonly preface: PrefaceName;
+  readonly faults: Partial<LegFaults>;
+
+  constructor(leg: MemoryLeg, port: PortName, preface: PrefaceName, faults: Partial<LegFaults>, key: number) {
+    super(leg, prefaces[preface], key);
+    this.port = port;
+    this.preface = preface;
+    this.faults = faults;
+  }
+}
+
+class Upstream extends RacePeer implements RaceUpstream {
+  readonly host: string;
+  readonly plan: DialPlan;
+
+  constructor(leg: MemoryLeg, host: string, plan: DialPlan, key: number) {
+    super(leg, new Uint8Array(0), key);
+    this.host = host;
+    this.plan = plan;
+  }
+}
+
+const succeeds: DialPlan = { type: 'succeeds', afterMs: 0 };
+
+export class RaceWorld {
+  readonly clock = new StepClock();
+  readonly observation: Observation;
+  readonly registry: ConnectionRegistry;
+  readonly network: MemoryNetwork;
+  readonly ledger: WatchedLedger;
+  readonly acceptors = new Map<number, Acceptor>();
+  readonly clients: RaceClient[] = [];
+  readonly upstreams: RaceUpstream[] = [];
+  /** Every connection there ever was. */
+  readonly connections: Connection[] = [];
+  readonly records: ClosedRecord[] = [];
+  readonly refusals: Refusal[] = [];
+  readonly troubles: Trouble[] = [];
+  readonly moves: Move[] = [];
+  /** Asked after every event of the clock. */
+  afterEvent = (): void => undefined;
+  /** What an upstream does at once when it is reached. */
+  greet = (_upstream: RacePeer): void => undefined;
+  /** True exactly when faults are over: every new dial succeeds, every new leg is honest. */
+  isHonest = false;
+  /** How often each kind of dial was handed out. */
+  readonly dialled = new Map<DialPlan['type'], number>();
+  readonly #options: RaceWorldOptions;
+  #latencyTurn = 0;
+  #dialTurn = 0;
+  /** The plan of the dial whose upstream is reached next, by the proxy's end of it. */
+  readonly #plans = new Map<string, DialPlan[]>();
+
+  constructor(options: RaceWorldOptions) {
+    this.#options = options;
+    const { clock } = this;
+    const { plan, windowBytes = 4096, latenciesMs = [0], wrapDialer = (dial: Dialer) => dial } = options;
+    this.observation = createObservation({ clock });
+    const reports = this.#listening(this.observation.reports);
+    this.ledger = new WatchedLedger(createLedger(clock, reports));
+    const legPorts = { clock, ledger: this.ledger, report: reports.trouble };
+    this.network = new MemoryNetwork({
+      clock,
+      ports: legPorts,
+      windowBytes,
+      latencyMs: () => latenciesMs[(this.#latencyTurn = (this.#latencyTurn + 1) % latenciesMs.length)] ?? 0,
+      plan: ({ host }) => this.#nextDial(host),
+    });
+    const live = new LiveMap(this.connections);
+    let nextId = 0;
+    this.registry = {
+      live,
+      slots: new SlotCounter(plan.maxConnections),
+      sampling: new Sampling(live, reports.trouble),
+      nextId: () => `c${(nextId += 1)}`,
+      struckOff: () => undefined,
+    };
+    this.#serve();
+    const connectionPorts = { clock, dial: wrapDialer(this.network.dial), reports };
+    const known = plan.detectors.map(({ detector }) => detector);
+    for (const listener of plan.listeners) {
+      const sniffer = new Sniffer(compileListener(listener, plan.detectors), known);
+      const acceptor = new Acceptor(listener, sniffer, this.registry, connectionPorts);
+      this.acceptors.set(listener.port, acceptor);
+      const bound = this.network.createListener({
+        host: listener.host,
+        port: listener.port,
+        clock,
+        ledger: this.ledger,
+        report: reports.trouble,
+      });
+      bound.accepted$.subscribe((leg) => acceptor.accept(leg));
+      void bound.open();
+    }
+  }
+
+  connect(port: PortName, preface: PrefaceName = 'nothing', proxyFaults: Partial<LegFaults> = {}): RaceClient {
+    const faults = this.isHonest ? {} : proxyFaults;
+    const leg = this.network.connect(ports[port], { proxyFaults: faults });
+    const client = new Client(leg, port, preface, faults, this.clients.length * 2);
+    this.clients.push(client);
+    return client;
+  }
+
+  /** The connection of a client; null until it was accepted, or when it was refused. */
+  connectionOf({ leg }: RacePeer): Connection | null {
+    return this.connections.find(({ client }) => client.port === leg.local.port) ?? null;
+  }
+
+  /** The upstream that a connection was joined to; null until then. */
+  upstreamOf(connection: Connection | null): RaceUpstream | null {
+    const leg = connection?.upstream ?? null;
+    if (leg === null) return null;
+    return this.upstreams.find((one) => one.leg.remote.port === leg.local.port) ?? null;
+  }
+
+  recordOf({ connectionId }: Connection): ClosedRecord | null {
+    return this.records.find((record) => record.connectionId === connectionId) ?? null;
+  }
+
+  /** The proxy's own end of a client's connection. */
+  innerLegOf(client: RacePeer): MemoryLeg {
+    const leg = this.connectionOf(client)?.downstream;
+    if (!(leg instanceof MemoryLeg)) throw new Error('the client was not accepted');
+    return leg;
+  }
+
+  /** Goes on, event by event. */
+  advance(delayMs: number): void {
+    const untilMs = this.clock.nowMs() + delayMs;
+    while ((this.clock.nextDueMs ?? Infinity) <= untilMs) {
+      this.clock.runNext();
+      this.afterEvent();
+    }
+    this.clock.advance(untilMs - this.clock.nowMs());
+    this.afterEvent();
+  }
+
+  /** So many events, if they are due within a millisecond each. */
+  tick(count: number): void {
+    for (let at = 0; at < count && (this.clock.nextDueMs ?? Infinity) <= this.clock.nowMs() + 1; at += 1) {
+      this.clock.runNext();
+      this.afterEvent();
+    }
+  }
+
+  #nextDial(host: string): DialPlan {
+    const { dials = [succeeds] } = this.#options;
+    const plan = this.isHonest ? succeeds : (dials[this.#dialTurn % dials.length] ?? succeeds);
+    this.#dialTurn += 1;
+    this.dialled.set(plan.type, (this.dialled.get(plan.type) ?? 0) + 1);
+    const waiting = this.#plans.get(host) ?? [];
+    waiting.push(plan);
+    this.#plans.set(host, waiting);
+    return plan;
+  }
+
+  #serve(): void {
+    for (const host of upstreamHosts) {
+      this.network.serve({ host, port: upstreamPort }, (leg) => {
+        // Only for blame: where several dials to one host overlap, the worst of them is taken.
+        const plan = this.#plans.get(host)?.find((one) => one.type !== 'succeeds' || one.faults !== undefined) ?? succeeds;
+        const upstream = new Upstream(leg, host, plan, this.upstreams.length * 2 + 1);
+        this.upstreams.push(upstream);
+        this.greet(upstream);
+      });
+    }
+  }
+
+  #listening(reports: Reports): Reports {
+    return {
+      ...reports,
+      moved: (connectionId, from, to, event) => {
+        this.moves.push({ connectionId, from, to, event });
+        reports.moved(connectionId, from, to, event);
+      },
+      closed: (record) => {
+        this.records.push(record);
+        reports.closed(record);
+      },
+      refused: (refusal) => {
+        this.refusals.push(refusal);
+        reports.refused(refusal);
+      },
+      trouble: (trouble) => {
+        this.troubles.push(trouble);
+        reports.trouble(trouble);
+      },
+    };
+  }
+}
+
+/** Remembers who was ever listed. */
+class LiveMap extends Map<string, Connection> {
+  readonly #everyone: Connection[];
+
+  constructor(everyone: Connection[]) {
+    super();
+    this.#everyone = everyone;
+  }
+
+  override set(connectionId: string, connection: Connection): this {
+    this.#everyone.push(connection);
+    return super.set(connectionId, connection);
+  }
+}
+
+/** The real ledger, with a list of everything that ever entered. */
+export class WatchedLedger implements Ledger {
+  readonly real: Ledger;
+  readonly everything: MemoryLeg[] = [];
+
+  constructor(real: Ledger) {
+    this.real = real;
+  }
+
+  get size(): number {
+    return this.real.size;
+  }
+
+  get counts(): Ledger['counts'] {
+    return this.real.counts;
+  }
+
+  entries(): readonly LedgerEntry[] {
+    return this.real.entries();
+  }
+
+  enter(entry: LedgerEntry): void {
+    if (entry instanceof MemoryLeg) this.everything.push(entry);
+    this.real.enter(entry);
+  }
+
+  letGo(entry: LedgerEntry): void {
+    this.real.letGo(entry);
+  }
+
+  leave(entry: LedgerEntry): void {
+    this.real.leave(entry);
+  }
+
+  quiescent(): Promise<void> {
+    return this.real.quiescent();
+  }
+}
