@@ -9,6 +9,7 @@ import { durationMs } from './duration-argument.ts';
 import type { SallyportConfig } from './config/define-config.ts';
 import { createRuntime, type ProxyRuntime } from './proxy-runtime.ts';
 import { proxyConnections } from './proxy-connections.ts';
+import { silentHoldTime } from './machines/connection/hold-time.ts';
 import type { Proxy, ProxyDependencies } from './proxy-api.ts';
 import type { ProxyPlan } from './routing/plan.ts';
 import type { MatchExplanation, MatchQuery } from './routing/route-table.ts';
@@ -18,7 +19,7 @@ import type { MatchExplanation, MatchQuery } from './routing/route-table.ts';
  * @throws ConfigError (code SALLYPORT_CONFIG_INVALID) with every problem at once.
  */
 export function createProxy(config: SallyportConfig, dependencies: ProxyDependencies = {}): Proxy {
-  return createProxyFromPlan(resolveConfig(config), dependencies);
+  return createProxyFromPlan(resolveConfig(config, { holdTime: silentHoldTime }), dependencies);
 }
 
 /** As `createProxy`, for a configuration that has been resolved already. */

@@ -42,7 +42,15 @@ function addressesText(addresses: readonly string[]): string {
 }
 
 function routeCells(route: CheckedRoute, order: number): readonly string[] {
-  return [`${order}.`, route.name, route.match, '→', route.enabled ? route.action : 'switched off: refused'];
+  const action = route.enabled ? route.action : 'switched off: refused';
+  return [
+    `${order}.`,
+    route.name,
+    route.match,
+    '→',
+    action,
+    ...(route.interpreter === 'xstate' ? ['as XState actors'] : []),
+  ];
 }
 
 function deadlinesText({ deadlines, routes }: CheckReport, paint: Paint): string {

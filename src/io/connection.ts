@@ -276,9 +276,10 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     this.upstream = leg;
     if (ipFamily(this.upstreamAddress?.host ?? '') === 0) this.upstreamAddress = leg.remote;
     this.cause = null;
+    this.#tell({ type: 'dial.succeeded', ageMs: this.#ageMs() });
+    // Only now: a failure that the leg has kept must be heard in ESTABLISHED, not before.
     this.#upstreamFacts = new LegFacts(this, 'upstream');
     leg.facts$.subscribe(this.#upstreamFacts);
-    this.#tell({ type: 'dial.succeeded', ageMs: this.#ageMs() });
   }
 
   #beginSplice(): void {

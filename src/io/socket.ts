@@ -144,7 +144,7 @@ export class SocketLeg extends LegBase {
   }
 
   protected send(chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
-    if (this.socket.write(lifetime === 'owned' ? chunk : Buffer.from(chunk))) return true;
+    if (this.socket.write(lifetime === 'owned' ? chunk : Buffer.from(chunk)) || this.socket.writableLength === 0) return true;
     this.countSent();
     return false;
   }

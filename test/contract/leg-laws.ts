@@ -286,7 +286,7 @@ function describeWriting(make: () => Promise<LegPair>): void {
     await using pair = await make();
     const near = new Watch(pair.near);
     const far = new Watch(pair.far);
-    const scratch = new Uint8Array(40_000);
+    const scratch = new Uint8Array(400_000);
     const expected: Buffer[] = [];
     for (let count = 0; count < 40; count += 1) {
       scratch.fill(count);

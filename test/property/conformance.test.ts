@@ -154,7 +154,7 @@ describe('random', () => {
       .map((leaf) => [leaf, visits.get(leaf) ?? 0] as const)
       .toSorted(([, one], [, other]) => one - other)[0];
     console.info(
-      `[chart] conformance: ${each * swarm.length} random histories, seed ${seed()}; least visited: ${String(least)}`,
+      `[chart] conformance: ${runs(each) * swarm.length} random histories, seed ${seed()}; least visited: ${String(least)}`,
     );
     expect(least?.[1], `too few histories reach ${String(least?.[0])}`).toBeGreaterThanOrEqual(100);
   });

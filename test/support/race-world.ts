@@ -40,7 +40,6 @@ export interface RaceClient extends RacePeer {
 
 export interface RaceUpstream extends RacePeer {
   readonly host: string;
-  readonly plan: DialPlan;
 }
 
 export interface Move {
@@ -65,12 +64,10 @@ class Client extends RacePeer implements RaceClient {
 
 class Upstream extends RacePeer implements RaceUpstream {
   readonly host: string;
-  readonly plan: DialPlan;
 
-  constructor(leg: MemoryLeg, host: string, plan: DialPlan, key: number) {
+  constructor(leg: MemoryLeg, host: string, key: number) {
     super(leg, new Uint8Array(0), key);
     this.host = host;
-    this.plan = plan;
   }
 }
 
@@ -102,8 +99,6 @@ export class RaceWorld {
   readonly #options: RaceWorldOptions;
   #latencyTurn = 0;
   #dialTurn = 0;
-  /** The plan of the dial whose upstream is reached next, by the proxy's end of it. */
-  readonly #plans = new Map<string, DialPlan[]>();
 
   constructor(options: RaceWorldOptions) {
     this.#options = options;
@@ -118,7 +113,7 @@ export class RaceWorld {
       ports: legPorts,
       windowBytes,
       latencyMs: () => latenciesMs[(this.#latencyTurn = (this.#latencyTurn + 1) % latenciesMs.length)] ?? 0,
-      plan: ({ host }) => this.#nextDial(host),
+      plan: () => this.#nextDial(),
     });
     const live = new LiveMap(this.connections);
     let nextId = 0;
@@ -198,23 +193,18 @@ export class RaceWorld {
     }
   }
 
-  #nextDial(host: string): DialPlan {
+  #nextDial(): DialPlan {
     const { dials = [succeeds] } = this.#options;
     const plan = this.isHonest ? succeeds : (dials[this.#dialTurn % dials.length] ?? succeeds);
     this.#dialTurn += 1;
     this.dialled.set(plan.type, (this.dialled.get(plan.type) ?? 0) + 1);
-    const waiting = this.#plans.get(host) ?? [];
-    waiting.push(plan);
-    this.#plans.set(host, waiting);
     return plan;
   }
 
   #serve(): void {
     for (const host of upstreamHosts) {
       this.network.serve({ host, port: upstreamPort }, (leg) => {
-        // Only for blame: where several dials to one host overlap, the worst of them is taken.
-        const plan = this.#plans.get(host)?.find((one) => one.type !== 'succeeds' || one.faults !== undefined) ?? succeeds;
-        const upstream = new Upstream(leg, host, plan, this.upstreams.length * 2 + 1);
+        const upstream = new Upstream(leg, host, this.upstreams.length * 2 + 1);
         this.upstreams.push(upstream);
         this.greet(upstream);
       });

@@ -95,6 +95,11 @@ export async function dialPeer(port: number, options: Partial<NetConnectOpts> = 
   return peer;
 }
 
+interface OriginOptions {
+  /** Takes the bare socket; then the origin remembers nothing of it. */
+  readonly onSocket?: (socket: Socket) => void;
+}
+
 /** An origin: what it does with each connection is the test's. */
 export class Origin implements AsyncDisposable {
   readonly server: Server;
@@ -104,8 +109,12 @@ export class Origin implements AsyncDisposable {
   /** True exactly when every connection, also a later one, is to go. */
   #isLettingGo = false;
 
-  private constructor(behave: (peer: Peer) => void, options: { readonly paused?: boolean }) {
-    this.server = createServer({ allowHalfOpen: true, pauseOnConnect: options.paused ?? false, noDelay: true }, (socket) => {
+  private constructor(behave: (peer: Peer) => void, options: OriginOptions) {
+    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      if (options.onSocket !== undefined) {
+        options.onSocket(socket);
+        return;
+      }
       const peer = new Peer(socket);
       this.peers.push(peer);
       if (this.#isLettingGo) socket.destroy();
@@ -116,10 +125,10 @@ export class Origin implements AsyncDisposable {
 
   static async start(
     behave: (peer: Peer) => void = () => undefined,
-    options: { readonly host?: string; readonly port?: number; readonly paused?: boolean } = {},
+    options: OriginOptions = {},
   ): Promise<Origin> {
     const origin = new Origin(behave, options);
-    origin.server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
+    origin.server.listen(0, '127.0.0.1');
     await once(origin.server, 'listening');
     return origin;
   }

@@ -200,18 +200,18 @@ const HALF_CLOSED = base.createStateConfig({
       after: { halfClosed: close('timeout.halfClosed') },
       on: {
         'bytes.flowed': { target: 'DOWNSTREAM_ENDED', reenter: true, actions: 'rememberQuiet' },
-        'upstream.ended': { target: 'FLUSHING', actions: 'endDownstream' },
+        'upstream.ended': { target: 'FLUSHING', actions: ['forgetQuiet', 'endDownstream'] },
         'upstream.failed': closeAsTold,
-        'downstream.failed': { target: 'FLUSHING', actions: ['recordGivenReason', 'discardUpstream'] },
+        'downstream.failed': { target: 'FLUSHING', actions: ['recordGivenReason', 'forgetQuiet', 'discardUpstream'] },
       },
     },
     UPSTREAM_ENDED: {
       after: { halfClosed: close('timeout.halfClosed') },
       on: {
         'bytes.flowed': { target: 'UPSTREAM_ENDED', reenter: true, actions: 'rememberQuiet' },
-        'downstream.ended': { target: 'FLUSHING', actions: 'endUpstream' },
+        'downstream.ended': { target: 'FLUSHING', actions: ['forgetQuiet', 'endUpstream'] },
         'downstream.failed': closeAsTold,
-        'upstream.failed': { target: 'FLUSHING', actions: ['recordGivenReason', 'discardDownstream'] },
+        'upstream.failed': { target: 'FLUSHING', actions: ['recordGivenReason', 'forgetQuiet', 'discardDownstream'] },
       },
     },
     /** When nothing more is to come that anybody wants, and what was taken is still being written. */

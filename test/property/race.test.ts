@@ -1,0 +1,48 @@
+/**
+ * Ring 4: do disconnect races leave anything behind?
+ *
+ * Swarms of histories on the real shell, with legs that lie and a clock that steps; the laws are asked after every event
+ * (`race-laws.ts`) and at the end (`race-run.ts`). What was reached is counted, so that a swarm that stays shallow fails.
+ */
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { connectionLeaves } from '../../src/machines/connection/verdicts.ts';
+import type { CloseReason } from '../../src/machines/connection/close-reason.ts';
+import { runs, seed } from '../support/fuzz.ts';
+import { histories } from '../support/race-history.ts';
+import { racePlan } from '../support/race-plan.ts';
+import { runHistory } from '../support/race-run.ts';
+import type { RaceWorld } from '../support/race-world.ts';
+
+/** How often each leaf was entered and each reason recorded, over a whole run. */
+class Coverage {
+  readonly leaves = new Map<string, number>();
+  readonly reasons = new Map<string, number>();
+  histories = 0;
+
+  add({ moves, records }: RaceWorld): void {
+    this.histories += 1;
+    for (const { to } of moves) this.leaves.set(to, (this.leaves.get(to) ?? 0) + 1);
+    for (const { reason } of records) this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
+  }
+
+  table(): string {
+    const lines = (counts: Map<string, number>) => [...counts].map(([name, count]) => `${name} ${count}`);
+    return [`${this.histories} histories`, ...lines(this.leaves), '', ...lines(this.reasons)].join('\n');
+  }
+}
+
+describe.each([
+  ['compiled', 300],
+  ['xstate', 100],
+] as const)('swarms under the %s interpreter', (interpreter, usualRuns) => {
+  const plan = racePlan(interpreter);
+  const coverage = new Coverage();
+
+  test('L14, L17, L18, L19, L20, L21, L22: no order of facts and no lie leaves a leg, a timer or a slot behind', () => {
+    const property = fc.property(histories(60), (history) => coverage.add(runHistory(plan, history)));
+    fc.assert(property, { seed: seed(), numRuns: runs(usualRuns) });
+  });
+
+  afterAll(() => console.info(coverage.table()));
+});

@@ -1,0 +1,207 @@
+/**
+ * Histories: what the world does to a proxy, as data, so that a counterexample can be kept and replayed.
+ *
+ * The generator is a swarm: each history goes to a random depth first and then uses a random few of the things that can
+ * happen and of the lies legs can tell, because uniformly random histories hardly leave the first states.
+ */
+import fc from 'fast-check';
+import type { LegFaults } from '../../src/testing/memory-leg.ts';
+import type { DialPlan } from '../../src/testing/memory-network.ts';
+import { portNames, prefaceNames, type PortName, type PrefaceName } from './race-plan.ts';
+
+/** `who` counts the clients round; an upstream's step is for the upstream of that client. */
+export type Step =
+  | { readonly do: 'connects'; readonly port: PortName; readonly preface: PrefaceName }
+  | { readonly do: PeerDeed | 'kills' | 'drains' | 'speaks'; readonly who: number }
+  | { readonly do: 'clientSends' | 'upstreamSends'; readonly who: number; readonly bytes: number }
+  | { readonly do: 'waits'; readonly ms: number }
+  | { readonly do: 'ticks'; readonly count: number };
+
+const peerDeeds = [
+  'clientEnds',
+  'clientResets',
+  'clientCloses',
+  'clientStalls',
+  'clientReads',
+  'upstreamEnds',
+  'upstreamResets',
+  'upstreamCloses',
+  'upstreamStalls',
+  'upstreamReads',
+] as const;
+
+export type PeerDeed = (typeof peerDeeds)[number];
+
+export interface History {
+  readonly windowBytes: number;
+  readonly latenciesMs: readonly number[];
+  /** What becomes of the dials, in turn. */
+  readonly dials: readonly DialPlan[];
+  /** How the proxy's own ends of the clients' connections lie, in turn. */
+  readonly lies: readonly Partial<LegFaults>[];
+  readonly steps: readonly Step[];
+  /** How it ends: everybody reads and finishes, or nobody does anything any more. */
+  readonly finale: 'finish' | 'silence';
+}
+
+const kinds = [...peerDeeds, 'clientSends', 'upstreamSends', 'speaks', 'kills', 'drains'] as const;
+type Kind = (typeof kinds)[number];
+
+/** One step of a swarm, before its kind is looked up among those the history uses. */
+interface RawStep {
+  readonly pick: number;
+  readonly who: number;
+  readonly amount: number;
+}
+
+const depths = [
+  'nothing',
+  'connected',
+  'silent',
+  'preface',
+  'dialling',
+  'backingOff',
+  'established',
+  'idling',
+  'downstreamEnded',
+  'upstreamEnded',
+  'flushing',
+  'refusing',
+] as const;
+type Depth = (typeof depths)[number];
+
+/** @param stepsMax how long a history can get after its first depth. */
+export function histories(stepsMax: number): fc.Arbitrary<History> {
+  return fc
+    .record({
+      depth: fc.constantFrom(...depths),
+      windowBytes: fc.constantFrom(4096, 512, 65_536),
+      latenciesMs: fc.array(fc.nat(4), { minLength: 1, maxLength: 5 }),
+      dials: fc.array(dialPlans, { minLength: 1, maxLength: 4 }),
+      lies: fc.array(legLies, { minLength: 1, maxLength: 3 }),
+      used: fc.subarray([...kinds], { minLength: 2 }),
+      openPorts: fc.subarray([...portNames], { minLength: 1, maxLength: 3 }),
+      prefaces: fc.subarray([...prefaceNames], { minLength: 1, maxLength: 3 }),
+      raw: fc.array(rawSteps, { maxLength: stepsMax, size: 'max' }),
+      finale: fc.constantFrom('finish' as const, 'silence' as const),
+    })
+    .map(({ depth, used, openPorts, prefaces, raw, dials, ...history }) => ({
+      ...history,
+      dials: depth === 'nothing' ? dials : [...firstDials(depth), ...dials],
+      steps: [
+        ...towards(depth, history.windowBytes),
+        ...raw.map((step) => stepOf(step, { used, openPorts, prefaces, windowBytes: history.windowBytes })),
+      ],
+    }));
+}
+
+const rawSteps: fc.Arbitrary<RawStep> = fc.record({ pick: fc.nat(999), who: fc.nat(3), amount: fc.nat(11) });
+
+/** None more often than one. */
+const legLies: fc.Arbitrary<Partial<LegFaults>> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  { weight: 1, arbitrary: fc.nat(300).map((readErrors) => ({ readErrors })) },
+  { weight: 1, arbitrary: fc.integer({ min: 32, max: 400 }).map((writesPartially) => ({ writesPartially })) },
+  { weight: 1, arbitrary: fc.nat(100).map((endsLate) => ({ endsLate })) },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 90 }).map((dataAfterEnd) => ({ dataAfterEnd })) },
+  { weight: 1, arbitrary: fc.nat(300).map((closesWithoutEnd) => ({ closesWithoutEnd })) },
+  { weight: 1, arbitrary: fc.constant({ closeNeverComes: true }) },
+  { weight: 1, arbitrary: fc.nat(300).map((diesSilently) => ({ diesSilently })) },
+);
+
+const dialPlans: fc.Arbitrary<DialPlan> = fc
+  .record({
+    afterMs: fc.constantFrom(0, 1, 5, 45, 60),
+    resolveMs: fc.constantFrom(0, 0, 3, 55),
+    resetMs: fc.nat(20),
+    code: fc.constantFrom('ECONNREFUSED', 'ETIMEDOUT', 'ECONNRESET', 'EMFILE', 'ENOTFOUND'),
+    type: fc.constantFrom(
+      ...(['succeeds', 'succeeds', 'succeeds', 'resets', 'succeedsAfterAbort', 'fails', 'hangs'] as const),
+    ),
+    faults: legLies,
+  })
+  .map(({ type, afterMs, resolveMs, resetMs, code, faults }): DialPlan => {
+    const common = { resolveMs, faults };
+    if (type === 'hangs') return { ...common, type };
+    if (type === 'fails') return { ...common, type, afterMs, code };
+    if (type === 'resets') return { ...common, type, afterMs, resetMs };
+    return { ...common, type, afterMs };
+  });
+
+interface Swarm {
+  readonly used: readonly Kind[];
+  readonly openPorts: readonly PortName[];
+  readonly prefaces: readonly PrefaceName[];
+  readonly windowBytes: number;
+}
+
+/** A third of all steps are time, an eighth are new clients. */
+function stepOf({ pick, who, amount }: RawStep, { used, openPorts, prefaces, windowBytes }: Swarm): Step {
+  if (pick < 330) return timeOf(pick, amount);
+  if (pick < 450) {
+    const port = openPorts[pick % openPorts.length] ?? 'plain';
+    return { do: 'connects', port, preface: prefaces[amount % prefaces.length] ?? 'nothing' };
+  }
+  const kind = used[pick % used.length] ?? 'clientSends';
+  if (kind !== 'clientSends' && kind !== 'upstreamSends') return { do: kind, who };
+  const bytes = amount < 6 ? 1 + amount * 11 : Math.ceil(((amount - 5) * windowBytes) / 3);
+  return { do: kind, who, bytes };
+}
+
+function timeOf(pick: number, amount: number): Step {
+  if (pick < 130) return { do: 'ticks', count: 1 + amount };
+  const ms = [0, 1, 2, 5, 11, 20, 35, 60, 100, 200, 350, 1000][amount];
+  return { do: 'waits', ms: ms ?? 1 };
+}
+
+const soon: DialPlan = { type: 'succeeds', afterMs: 1 };
+
+function firstDials(depth: Depth): readonly DialPlan[] {
+  if (depth === 'dialling') return [{ type: 'hangs' }];
+  if (depth === 'backingOff') return [{ type: 'fails', afterMs: 0, code: 'ECONNREFUSED' }];
+  return [soon];
+}
+
+/** The steps that lead the first client to a state. */
+function towards(depth: Depth, windowBytes: number): readonly Step[] {
+  const settled = { do: 'waits', ms: 20 } as const;
+  const connects = (port: PortName, preface: PrefaceName = 'nothing') => ({ do: 'connects', port, preface }) as const;
+  const sends = (who: 'clientSends' | 'upstreamSends', bytes: number) => ({ do: who, who: 0, bytes }) as const;
+  const established = [connects('many'), sends('clientSends', 5), settled];
+  switch (depth) {
+    case 'nothing':
+      return [];
+    case 'connected':
+      return [connects('plain')];
+    case 'silent':
+      return [connects('sniffed', 'http'), settled];
+    case 'preface':
+      return [connects('sniffed', 'http'), sends('clientSends', 9), settled];
+    case 'dialling':
+      return [connects('many'), { do: 'waits', ms: 5 }];
+    case 'backingOff':
+      return [connects('many'), { do: 'waits', ms: 6 }];
+    case 'established':
+      return established;
+    case 'idling':
+      return [...established, { do: 'waits', ms: 310 }];
+    case 'downstreamEnded':
+      return [...established, { do: 'clientEnds', who: 0 }, settled];
+    case 'upstreamEnded':
+      return [...established, { do: 'upstreamEnds', who: 0 }, settled];
+    case 'flushing':
+      return [
+        ...established,
+        { do: 'upstreamStalls', who: 0 },
+        sends('clientSends', windowBytes),
+        settled,
+        sends('clientSends', Math.ceil(windowBytes / 2)),
+        { do: 'clientEnds', who: 0 },
+        settled,
+        { do: 'upstreamEnds', who: 0 },
+        settled,
+      ];
+    case 'refusing':
+      return [connects('blockedInWords', 'redis'), { do: 'speaks', who: 0 }, settled];
+  }
+}

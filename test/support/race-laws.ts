@@ -1,0 +1,235 @@
+/**
+ * The laws of a running proxy, asked after every event: what must be so in any order of facts, whatever legs lie about.
+ *
+ * Each answers with a sentence, or null. Read first: `race-world.ts`. The numbers are those of the invariants: I1 slots,
+ * I2 legs, I3 timers, I4 the end, I5 bytes, I6 FIN, I7 routing, I8 buffers, I11 counters.
+ */
+import { armedMismatch } from '../../src/machines/connection/armed-check.ts';
+import type { Connection } from '../../src/io/connection.ts';
+import { heldBytesMax, type Leg } from '../../src/io/leg.ts';
+import { RefusalFold } from '../../src/observe/refusal-fold.ts';
+import { MemoryLeg } from '../../src/testing/memory-leg.ts';
+import { upstreamsFor } from './race-plan.ts';
+import type { RacePeer } from './race-peer.ts';
+import type { RaceClient, RaceUpstream, RaceWorld } from './race-world.ts';
+
+/** A broken law, by its id and with the moment. */
+export class LawBroken extends Error {
+  override readonly name = 'LawBroken';
+}
+
+/** Watches one world. Keeps what it has compared already, so that asking again is cheap. */
+export class RaceLaws {
+  readonly #world: RaceWorld;
+  readonly #windowBytes: number;
+  /** Bytes of a sink that were compared, by sink. */
+  readonly #compared = new Map<RacePeer, number>();
+  /** Since when a leg is gone without a word, and when that must be noticed. */
+  readonly #silent = new Map<Leg, { readonly leaf: string; readonly noticedByMs: number }>();
+  /** What was final, by connection. */
+  readonly #ends = new Map<Connection, string>();
+  #movesSeen = 0;
+
+  constructor(world: RaceWorld, windowBytes: number) {
+    this.#world = world;
+    this.#windowBytes = windowBytes;
+  }
+
+  /** @throws LawBroken */
+  check(): void {
+    this.#slots();
+    this.#timers();
+    this.#counters();
+    this.#troubles();
+    this.#moves();
+    this.#legs();
+    for (const connection of this.#world.connections) this.#connection(connection);
+    for (const client of this.#world.clients) this.#client(client);
+    for (const upstream of this.#world.upstreams) this.#upstream(upstream);
+  }
+
+  #broken(law: string, says: string): never {
+    throw new LawBroken(`${law} at ${this.#world.clock.nowMs()} ms: ${says}`);
+  }
+
+  #slots(): void {
+    const { registry, connections, acceptors } = this.#world;
+    const live = connections.filter(({ chart }) => !chart.isDone).length;
+    const { held } = registry.slots;
+    if (held !== live || registry.live.size !== live) {
+      this.#broken('I1', `${held} slots, ${registry.live.size} listed, ${live} live charts`);
+    }
+    let ofListeners = 0;
+    for (const { slots } of acceptors.values()) {
+      ofListeners += slots.held;
+      if (slots.max !== null && slots.held > slots.max) this.#broken('I1', 'more slots than the cap');
+    }
+    if (ofListeners !== live) this.#broken('I1', `${ofListeners} slots of listeners, ${live} live charts`);
+  }
+
+  #timers(): void {
+    const { clock, connections, ledger } = this.#world;
+    let declared = 0;
+    for (const { chart, connectionId } of connections) {
+      const mismatch = chart.isDone && chart.armed().length === 0 ? null : armedMismatch(chart);
+      if (mismatch !== null) this.#broken('I3', `${connectionId}: ${mismatch}`);
+      declared += chart.armed().length;
+    }
+    const others = clock.armed.filter(({ target }) => target === ledger.real || target instanceof RefusalFold).length;
+    if (clock.armedCount !== declared + others) {
+      this.#broken('I3', `${clock.armedCount} timers, ${declared} of charts, ${others} of the ledger and the log`);
+    }
+  }
+
+  #counters(): void {
+    const { observation, connections, records, refusals } = this.#world;
+    const { accepted, live, closed, refused, closedByReason, invariantViolations } = observation.counters();
+    const sum = Object.values(closedByReason).reduce((total, count) => total + count, 0);
+    const isRight =
+      accepted === connections.length &&
+      accepted === closed + live &&
+      sum === closed &&
+      closed === records.length &&
+      refused === refusals.length;
+    if (!isRight) this.#broken('I11', `accepted ${accepted}, live ${live}, closed ${closed}, by reason ${sum}`);
+    if (invariantViolations !== 0) this.#broken('I13', `${invariantViolations} invariants broken`);
+  }
+
+  #troubles(): void {
+    const bad = this.#world.troubles.find(({ event }) => event !== 'release.overdue' && event !== 'handler.failed');
+    if (bad !== undefined) this.#broken('I13', `${bad.event}: ${bad.message}`);
+  }
+
+  #moves(): void {
+    const { moves } = this.#world;
+    for (; this.#movesSeen < moves.length; this.#movesSeen += 1) {
+      const move = moves[this.#movesSeen];
+      if (move?.from === 'CLOSED') this.#broken('I4', `${move.connectionId} left CLOSED by ${move.event}`);
+    }
+  }
+
+  /** Every leg that is open has an owner: a live connection, or a dial that is under way. */
+  #legs(): void {
+    const { ledger, connections, dialled } = this.#world;
+    const owned = new Set<unknown>(
+      connections.filter(({ chart }) => !chart.isDone).flatMap(({ downstream, upstream }) => [downstream, upstream]),
+    );
+    const strays = ledger.entries().filter((leg) => leg instanceof MemoryLeg && leg.isOpen && !owned.has(leg));
+    if (strays.some(({ side }) => side === 'downstream')) {
+      this.#broken('I2, L20', 'a client’s leg is open and nobody’s');
+    }
+    const dialling = connections.filter(({ chart }) => chart.leaf.startsWith('DIALING.ATTEMPTING')).length;
+    const late = dialled.get('succeedsAfterAbort') ?? 0;
+    if (strays.length > dialling + late) {
+      this.#broken('I2, L17', `${strays.length} upstream legs without a connection, ${dialling} dials under way`);
+    }
+  }
+
+  #connection(connection: Connection): void {
+    const { chart, connectionId } = connection;
+    if (chart.isDone) {
+      this.#end(connection);
+      return;
+    }
+    if (this.#world.recordOf(connection) !== null) this.#broken('I4', `${connectionId} has a record and lives`);
+    this.#zombie(connection);
+    const side = this.#windowBytes * 3;
+    const buffered = chart.state === 'HALF_CLOSED' ? heldOf(connection) : connection.snapshot().bufferedBytes;
+    if (buffered > heldBytesMax + 2 * side) this.#broken('I8', `${connectionId} buffers ${buffered} bytes`);
+  }
+
+  #end(connection: Connection): void {
+    const { connectionId, chart } = connection;
+    const records = this.#world.records.filter((record) => record.connectionId === connectionId);
+    const [record] = records;
+    if (records.length !== 1 || record?.reason !== chart.context.reason) {
+      this.#broken('I4', `${connectionId} has ${records.length} records, reason ${String(chart.context.reason)}`);
+    }
+    const said = JSON.stringify([chart.leaf, chart.context, record]);
+    const before = this.#ends.get(connection);
+    if (before !== undefined && before !== said) this.#broken('I4', `${connectionId} changed after CLOSED: ${said}`);
+    this.#ends.set(connection, said);
+  }
+
+  /** L19: both legs gone. L20: one gone, and nothing on its way to the end. L21: gone without a word. */
+  #zombie(connection: Connection): void {
+    const { chart, connectionId, downstream, upstream } = connection;
+    const legs = [downstream, upstream].filter((leg) => leg instanceof MemoryLeg);
+    const gone = legs.filter((leg) => !leg.isOpen && !leg.isGone);
+    const isEnding = chart.leaf === 'HALF_CLOSED.FLUSHING' || chart.leaf === 'HALF_CLOSED.REFUSING';
+    if (gone.length > 0 && !isEnding) this.#broken('L20', `${connectionId} lost a leg and is ${chart.leaf}`);
+    if (gone.length > 1 || (gone.length === 1 && upstream === null)) {
+      this.#broken('L19', `${connectionId} lost its legs and is ${chart.leaf}`);
+    }
+    for (const leg of legs) this.#silence(connection, leg);
+  }
+
+  #silence({ chart, connectionId }: Connection, leg: MemoryLeg): void {
+    if (!leg.isGone) {
+      this.#silent.delete(leg);
+      return;
+    }
+    const nowMs = this.#world.clock.nowMs();
+    const known = this.#silent.get(leg);
+    if (known?.leaf === chart.leaf) {
+      const isOverdue = nowMs >= known.noticedByMs && !this.#isDueNow();
+      if (isOverdue) this.#broken('L21', `${connectionId}: a leg that was gone by ${known.noticedByMs} ms was not missed`);
+      return;
+    }
+    const next = Math.min(...chart.armed().map(({ remainingMs }) => remainingMs));
+    this.#silent.set(leg, { leaf: chart.leaf, noticedByMs: nowMs + next });
+  }
+
+  /** True while more is to happen at this very moment. */
+  #isDueNow(): boolean {
+    const { clock } = this.#world;
+    return (clock.nextDueMs ?? Infinity) <= clock.nowMs();
+  }
+
+  #client(client: RaceClient): void {
+    const connection = this.#world.connectionOf(client);
+    const upstream = this.#world.upstreamOf(connection);
+    if (upstream === null) {
+      const isAnswered = connection !== null && ['http', 'tls', 'redis'].includes(connection.sighting?.protocol ?? '');
+      if (client.received.length > 0 && !isAnswered) this.#broken('I5', 'a client got bytes that nobody sent');
+      return;
+    }
+    this.#stream(client, upstream, 'client');
+  }
+
+  #upstream(upstream: RaceUpstream): void {
+    const client = this.#world.clients.find((one) => {
+      const connection = this.#world.connectionOf(one);
+      return connection?.upstream !== null && connection?.upstream?.local.port === upstream.leg.remote.port;
+    });
+    if (client === undefined) {
+      if (upstream.received.length > 0) this.#broken('I7', `${upstream.host} got bytes of nobody`);
+      return;
+    }
+    if (!upstreamsFor(client.port, client.preface).includes(upstream.host)) {
+      this.#broken('I7', `a client on ${client.port} that says ${client.preface} reached ${upstream.host}`);
+    }
+    this.#stream(upstream, client, 'upstream');
+  }
+
+  /** What came out is what went in, so far; and the end comes only after the last byte. */
+  #stream(sink: RacePeer, source: RacePeer, name: string): void {
+    const from = this.#compared.get(sink) ?? 0;
+    const { received } = sink;
+    if (received.length > source.sent.length) this.#broken('I5', `the ${name} got more than was sent`);
+    for (let at = from; at < received.length; at += 1) {
+      if (received.at(at) !== source.sent.at(at)) this.#broken('I5', `the ${name} got another byte ${at}`);
+    }
+    this.#compared.set(sink, received.length);
+    if (!sink.sawEnd) return;
+    if (!source.hasEnded && !source.hasLeft) this.#broken('I6', `the ${name} saw a FIN that nobody sent`);
+    if (source.hasEnded && !source.hasLeft && received.length < source.sent.length) {
+      this.#broken('I6', `the ${name} saw FIN after ${received.length} of ${source.sent.length} bytes`);
+    }
+  }
+}
+
+/** Half-closed, a snapshot counts what is dropped as well. */
+function heldOf({ downstream, upstream }: Connection): number {
+  return downstream.heldBytes + (upstream?.heldBytes ?? 0);
+}

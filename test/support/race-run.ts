@@ -1,0 +1,194 @@
+/**
+ * Runs one history against the real shell, with the laws asked after every event, and then brings it to an end.
+ *
+ * Faults stop at the end: either everybody reads and finishes, or nobody does anything any more. Whichever it is, the
+ * deadlines alone must bring every chart to CLOSED and leave nothing behind, and a new client must be served.
+ */
+import type { CloseReason } from '../../src/machines/connection/close-reason.ts';
+import type { Connection } from '../../src/io/connection.ts';
+import { closeReasons } from '../../src/machines/connection/close-reason.ts';
+import type { ProxyPlan } from '../../src/routing/plan.ts';
+import { MemoryLeg, type LegFaults } from '../../src/testing/memory-leg.ts';
+import type { History, PeerDeed, Step } from './race-history.ts';
+import { LawBroken, RaceLaws } from './race-laws.ts';
+import { allDeadlinesMs } from './race-plan.ts';
+import type { RacePeer } from './race-peer.ts';
+import { RaceWorld } from './race-world.ts';
+
+/** The most clients of one history. */
+const clientsMax = 12;
+
+/** @throws LawBroken */
+export function runHistory(plan: ProxyPlan, history: History): RaceWorld {
+  const { windowBytes, latenciesMs, dials, lies, steps, finale } = history;
+  const world = new RaceWorld({ plan, windowBytes, latenciesMs, dials });
+  const laws = new RaceLaws(world, windowBytes);
+  world.afterEvent = () => laws.check();
+  for (const step of steps) {
+    takeStep(world, step, lies);
+    laws.check();
+  }
+  endOf(world, finale);
+  laws.check();
+  expectNothingLeft(world);
+  for (const connection of world.connections) expectHonestEnd(world, connection);
+  serveOneMore(world);
+  laws.check();
+  expectNothingLeft(world);
+  return world;
+}
+
+function takeStep(world: RaceWorld, step: Step, lies: readonly Partial<LegFaults>[]): void {
+  const { clients } = world;
+  switch (step.do) {
+    case 'connects':
+      if (clients.length < clientsMax) world.connect(step.port, step.preface, lies[clients.length % lies.length]);
+      return;
+    case 'waits':
+      world.advance(step.ms);
+      return;
+    case 'ticks':
+      world.tick(step.count);
+      return;
+    default:
+      break;
+  }
+  const client = clients[step.who % Math.max(1, clients.length)];
+  if (client === undefined) return;
+  const connection = world.connectionOf(client);
+  const upstream = world.upstreamOf(connection);
+  switch (step.do) {
+    case 'clientSends':
+      client.send(step.bytes);
+      return;
+    case 'upstreamSends':
+      upstream?.send(step.bytes);
+      return;
+    case 'speaks':
+      client.sendPreface();
+      return;
+    case 'kills':
+      connection?.tell({ type: 'kill.requested', reason: 'operator.killed' });
+      return;
+    case 'drains':
+      connection?.tell({ type: 'drain.requested' });
+      return;
+    default:
+      doDeed(step.do, client, upstream);
+  }
+}
+
+function doDeed(deed: PeerDeed, client: RacePeer, upstream: RacePeer | null): void {
+  const peer = deed.startsWith('client') ? client : upstream;
+  if (deed.endsWith('Ends')) peer?.end();
+  else if (deed.endsWith('Resets')) peer?.reset();
+  else if (deed.endsWith('Closes')) peer?.close();
+  else if (deed.endsWith('Stalls')) peer?.leg.pause();
+  else peer?.leg.resume();
+}
+
+function endOf(world: RaceWorld, finale: History['finale']): void {
+  world.isHonest = true;
+  if (finale === 'finish') {
+    const finish = (peer: RacePeer): void => {
+      peer.leg.resume();
+      peer.end();
+    };
+    world.greet = finish;
+    for (const peer of [...world.clients, ...world.upstreams]) finish(peer);
+  }
+  world.advance(allDeadlinesMs);
+  // A silent connection without any limit is allowed to stay, and only that; an operator ends it.
+  for (const connection of world.registry.live.values()) {
+    if (connection.route?.name !== 'unbounded' || finale === 'finish' || connection.chart.state !== 'ESTABLISHED') {
+      throw new LawBroken(`L1: ${connection.connectionId} outlived every deadline in ${connection.chart.leaf}`);
+    }
+    connection.tell({ type: 'kill.requested', reason: 'operator.drained' });
+  }
+  world.advance(6000);
+}
+
+function expectNothingLeft({ registry, clock, ledger, connections, acceptors, troubles }: RaceWorld): void {
+  const expectNone = (count: number, what: string): void => {
+    if (count !== 0) throw new LawBroken(`L3: ${count} ${what} left`);
+  };
+  expectNone(registry.slots.held, 'slots');
+  for (const { slots } of acceptors.values()) expectNone(slots.held, 'slots of a listener');
+  expectNone(registry.live.size, 'live connections');
+  expectNone(ledger.size, `legs (${ledger.entries().map(({ name }) => name).join(', ')})`);
+  expectNone(clock.armedCount, 'timers');
+  expectNone(connections.filter(({ chart }) => chart.leaf !== 'CLOSED').length, 'charts that are not CLOSED');
+  const withoutClose = ledger.everything.filter(({ faults }) => faults.closeNeverComes).length;
+  const { overdue } = ledger.counts;
+  const told = troubles.filter(({ event }) => event === 'release.overdue').length;
+  if (overdue !== withoutClose || told !== overdue) {
+    throw new LawBroken(`L3: ${withoutClose} closes never come, ${overdue} were counted and ${told} told`);
+  }
+}
+
+/** The reason is one of the set, somebody gave cause for it, and `completed` means that everything arrived. */
+function expectHonestEnd(world: RaceWorld, connection: Connection): void {
+  const { connectionId } = connection;
+  const record = world.recordOf(connection);
+  const client = world.clients.find((one) => world.connectionOf(one) === connection);
+  if (record === null || client === undefined) throw new LawBroken(`I4: ${connectionId} has no record`);
+  if (!closeReasons.includes(record.reason)) throw new LawBroken(`I4: ${record.reason} is no reason`);
+  const upstream = world.upstreamOf(connection);
+  const hasCause = causes[record.reason];
+  if (hasCause !== undefined && !hasCause({ world, client, connection, upstream })) {
+    throw new LawBroken(`L22: ${connectionId} ended for ${record.reason}, which nobody caused`);
+  }
+  if (record.reason !== 'completed' || upstream === null) return;
+  if (client.hasLeft || upstream.hasLeft || client.sawFailure !== null || upstream.sawFailure !== null) return;
+  const isAll = (sink: RacePeer, source: RacePeer) => sink.received.length === source.sent.length && sink.sawEnd;
+  if (isAll(client, upstream) && isAll(upstream, client)) return;
+  const [up, down] = [`${upstream.received.length}/${client.sent.length}`, `${client.received.length}/${upstream.sent.length}`];
+  throw new LawBroken(`I5: ${connectionId} completed with ${up} bytes up and ${down} down`);
+}
+
+interface Suspects {
+  readonly world: RaceWorld;
+  readonly client: RacePeer;
+  readonly connection: Connection;
+  readonly upstream: RacePeer | null;
+}
+
+/** Who could have caused what. A reason that is not here needs no suspect. */
+const causes: Partial<Record<CloseReason, (suspects: Suspects) => boolean>> = {
+  'downstream.reset': ({ client, connection }) => client.hasLeft || isBreaking(connection.downstream),
+  'upstream.reset': ({ world, connection, upstream }) =>
+    upstream?.hasLeft === true ||
+    isBreaking(connection.upstream) ||
+    world.dialled.has('resets') ||
+    world.dialled.has('fails'),
+  'upstream.refused': ({ world }) => world.dialled.has('fails'),
+  'upstream.unreachable': ({ world }) => world.dialled.has('fails'),
+  'downstream.left': ({ client, connection }) =>
+    (client.hasEnded || client.hasLeft) && connection.downstream.receivedBytes === 0,
+  completed: ({ client, upstream }) =>
+    upstream !== null && (client.hasEnded || client.hasLeft) && (upstream.hasEnded || upstream.hasLeft),
+};
+
+/** True exactly when the leg was to break by itself. */
+function isBreaking(leg: unknown): boolean {
+  if (!(leg instanceof MemoryLeg)) return false;
+  const { readErrors, closesWithoutEnd, diesSilently } = leg.faults;
+  return readErrors !== null || closesWithoutEnd !== null || diesSilently !== null;
+}
+
+function serveOneMore(world: RaceWorld): void {
+  world.greet = (upstream) => upstream.send(700);
+  const client = world.connect('plain');
+  client.send(900);
+  world.advance(50);
+  const upstream = world.upstreamOf(world.connectionOf(client));
+  if (upstream?.received.length !== 900 || client.received.length !== 700) {
+    throw new LawBroken(`L2: a fresh client was not served: ${String(world.connectionOf(client)?.chart.leaf)}`);
+  }
+  client.end();
+  upstream.end();
+  world.advance(50);
+  const connection = world.connectionOf(client);
+  const record = connection === null ? null : world.recordOf(connection);
+  if (record?.reason !== 'completed') throw new LawBroken(`L2: a fresh client ended for ${String(record?.reason)}`);
+}
