@@ -4,10 +4,9 @@
  * Decides: what a command line may configure. Throws what `config/` throws; `failure.ts` words it.
  */
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
-import type { HoldTime } from '../config/check-hold-time.ts';
 import { resolveConfig } from '../config/resolve.ts';
 import { zeroConfig } from '../config/zero-config.ts';
-import { connectionHoldTime } from '../machines/connection/hold-time.ts';
+import { silentHoldTime } from '../machines/connection/hold-time.ts';
 import type { ProxyPlan } from '../routing/plan.ts';
 import { setsOf, type CommonOptions } from './common-options.ts';
 import type { CommandHost } from './host.ts';
@@ -25,6 +24,3 @@ export function planMappings(mappings: readonly string[], options: CommonOptions
 function overlay(options: CommonOptions, host: CommandHost) {
   return { env: host.environment, sets: setsOf(options), holdTime: silentHoldTime };
 }
-
-const silentHoldTime: HoldTime = (timeouts, attemptsMax) =>
-  connectionHoldTime({ listener: timeouts, route: timeouts, attemptsMax, keepHalfOpen: true }).silent.totalMs;

@@ -1,7 +1,7 @@
 /**
  * Routes in few words, for lists.
  */
-import type { PortRange, RouteAction, RouteMatch } from '../routing/plan.ts';
+import type { RouteAction, RouteMatch } from '../routing/plan.ts';
 import { targetText } from './reachability.ts';
 
 /** `tls, a.example or *.a.example, from 10.0.0.0/8`; `anything` where nothing but the port is asked for. Without ports. */
@@ -19,9 +19,4 @@ export function describeAction(action: RouteAction): string {
   if (action.type === 'block') return `blocked (${action.how})`;
   const targets = action.targets.map(targetText);
   return targets.length === 1 ? targets.join('') : `${targets.join(', ')} in turn`;
-}
-
-/** `80, 8000-8010` */
-export function describePorts(ports: readonly PortRange[]): string {
-  return ports.map(({ from, to }) => (from === to ? String(from) : `${from}-${to}`)).join(', ');
 }

@@ -14,7 +14,8 @@ export function closedRecord(
   reason: CloseReason,
   nowMs: number,
 ): { readonly record: ClosedRecord; readonly manner: ReleaseManner } {
-  const { listener, downstream, cause, causeState } = connection;
+  const { listener, downstream, causeState } = connection;
+  const cause = connection.cause ?? fullCloseOf(connection);
   const described = describeReason(reason);
   const stays = connection.timeline.entries(nowMs).filter((stay) => stay.state !== 'CLOSED');
   const record: ClosedRecord = {
@@ -39,6 +40,14 @@ export function closedRecord(
     timeline: stays,
   };
   return { record, manner: described.manner };
+}
+
+/** The side that was to hear of the other's FIN had no half-close, so that its own direction ended with it. */
+function fullCloseOf({ endedFirst, downstream, upstream }: Connection): Connection['cause'] {
+  const told = endedFirst === 'downstream' ? upstream : endedFirst === 'upstream' ? downstream : null;
+  if (told === null || told.canHalfClose) return null;
+  const side = told === downstream ? 'downstream' : 'upstream';
+  return { code: 'SALLYPORT_FULL_CLOSE', text: `the ${side} transport cannot half-close, so its end was a full close` };
 }
 
 /** The deadline that passed, its limit, and the line it was configured on; the route's own line for every other reason. */

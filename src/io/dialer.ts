@@ -99,7 +99,7 @@ class Dial implements Opening, TimerTarget {
   abort(): void {
     this.#isOver = true;
     this.#stopWaiting();
-    for (const leg of this.#pending) leg.release();
+    
     this.#pending.clear();
   }
 

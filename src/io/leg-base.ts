@@ -123,6 +123,11 @@ export abstract class LegBase implements Leg, LedgerEntry {
     return this.life === 'live' && !this.isDone() && this.isTransportGone();
   }
 
+  /** A transport without half-close answers false. */
+  get canHalfClose(): boolean {
+    return true;
+  }
+
   get isFlushed(): boolean {
     return this.outbound === 'flushed';
   }
@@ -221,6 +226,9 @@ export abstract class LegBase implements Leg, LedgerEntry {
     this.transportDrained();
     this.outbound = 'flushed';
     this.tell(flushed);
+    if (this.canHalfClose || this.life !== 'live' || this.inbound === 'ended') return;
+    this.dropHeld();
+    this.concludeInbound();
   }
 
   /** The operating system has closed the handle. A close that nothing announced is a failure first. */

@@ -14,7 +14,8 @@
  * 5. `failed` comes at most once, and no `ended`, `held`, `writable` or `flushed` follows it. The leg releases itself.
  * 6. `write` answers false when the writer should stop; then `writable` follows exactly once, unless the leg fails or is
  *    let go. A write after `end`, `failed` or release is dropped and answers true.
- * 7. `end` sends FIN after everything written, once; then `flushed` follows exactly once, unless the leg fails.
+ * 7. `end` sends FIN after everything written, once; then `flushed` follows exactly once, unless the leg fails. Where
+ *    `canHalfClose` is false it closes both ways: `ended` follows `flushed`, and what was not taken by then is dropped.
  * 8. `reset` sends RST, `release` closes as the transport does (FIN if nothing is unread). Both are idempotent, both
  *    silence every fact but `released`.
  * 9. A chunk given to a `bytes$` subscriber is valid for the call only when `chunks` is `shared`. `write` may keep an
@@ -46,6 +47,8 @@ export type ChunkLifetime = 'owned' | 'shared';
 export interface Leg extends Observer<Uint8Array> {
   readonly remote: Address;
   readonly local: Address;
+  /** False exactly when the transport has no half-close, so that `end` is a full close. */
+  readonly canHalfClose: boolean;
   /** Whether chunks of `bytes$` may be kept by whoever receives them. */
   readonly chunks: ChunkLifetime;
   readonly facts$: Observable<LegFact>;

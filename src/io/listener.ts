@@ -44,13 +44,20 @@ class SocketListener implements Listener {
   readonly #server: Server;
   #subscriber: Subscriber<Leg> | null = null;
   #closing: Promise<void> | null = null;
+  /** Ends an `open` that is under way; harmless afterwards. */
+  #giveUp: ((error: Error) => void) | null = null;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.accepted$ = new Observable((subscriber) => {
       this.#subscriber = subscriber;
     });
-    const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveProbeMs };
+    const socketOptions = {
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveProbeMs,
+    };
     this.#server = createServer(socketOptions, (socket) => this.#accepted(socket));
   }
 
@@ -81,15 +88,25 @@ class SocketListener implements Listener {
 
   #listen(host: string, port: number): Promise<Address> {
     return new Promise((resolve, reject) => {
+      this.#giveUp = reject;
       const failed = (error: Error): void => {
         this.#server.off('listening', bound);
         reject(error);
       };
       const bound = (): void => {
         this.#server.off('error', failed);
+        if (this.#closing !== null) {
+          // Closed while its name was being resolved.
+          this.#server.close();
+          return;
+        }
         this.#server.on('error', (error) => this.#report(error));
         const address = this.#server.address();
-        resolve(address === null || typeof address === 'string' ? { host, port } : { host: address.address, port: address.port });
+        resolve(
+          address === null || typeof address === 'string'
+            ? { host, port }
+            : { host: address.address, port: address.port },
+        );
       };
       this.#server.once('error', failed);
       this.#server.once('listening', bound);
@@ -99,19 +116,26 @@ class SocketListener implements Listener {
 
   /** Node's own `close` waits for every connection; the handle, which is what holds the address, is gone one turn later. */
   #close(): Promise<void> {
+    this.#giveUp?.(new Error('the listener was closed before it was bound'));
+    this.#subscriber?.complete();
     if (!this.#server.listening) return Promise.resolve();
     this.#server.close();
-    this.#subscriber?.complete();
     return new Promise((resolve) => setImmediate(resolve));
   }
 
   #report(error: Error): void {
-    this.#options.report({ event: 'listener.failed', connectionId: null, message: `${addressText(this.#options)}: ${error.message}` });
+    this.#options.report({
+      event: 'listener.failed',
+      connectionId: null,
+      message: `${addressText(this.#options)}: ${error.message}`,
+    });
   }
 
   #failed(cause: unknown): ProxyError {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    return new ProxyError('SALLYPORT_LISTEN_FAILED', `cannot listen on ${addressText(this.#options)}: ${reason}`, { cause });
+    return new ProxyError('SALLYPORT_LISTEN_FAILED', `cannot listen on ${addressText(this.#options)}: ${reason}`, {
+      cause,
+    });
   }
 }
 

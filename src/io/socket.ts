@@ -23,6 +23,12 @@ export interface Opening {
   failed(leg: SocketLeg, code: string, cause: string): void;
 }
 
+/** A socket that is still connecting, and where to. */
+interface Attempt {
+  readonly opening: Opening;
+  readonly address: Address;
+}
+
 /**
  * A leg whose socket is still connecting. It is in the ledger from here on; `release` ends the attempt at once.
  * @param host an IP address: no name is ever looked up here.
@@ -37,7 +43,7 @@ export function openSocket(host: string, port: number, ports: LegPorts, opening:
     keepAliveInitialDelay: keepAliveProbeMs,
     autoSelectFamily: false,
   });
-  return new SocketLeg(socket, 'upstream', ports, opening);
+  return new SocketLeg(socket, 'upstream', ports, { opening, address: { host, port } });
 }
 
 /** 4, 6, or 0 for what is not an IP address. */
@@ -57,27 +63,30 @@ export class SocketLeg extends LegBase {
   readonly chunks = 'owned';
   private readonly socket: NodeSocket;
   private opening: Opening | null;
+  /** Where it was dialled; null for an accepted socket. */
+  private readonly dialled: Address | null;
   /** True exactly when RST waits for a FIN that is being handed over. */
   private isAborting: boolean;
   /** The last count of bytes the kernel had taken. */
   private seenTaken: number;
 
-  /** @param socket with `allowHalfOpen`; connected, or connecting when there is an `opening` to be told. */
-  constructor(socket: NodeSocket, side: LegSide, ports: LegPorts, opening: Opening | null = null) {
+  /** @param socket with `allowHalfOpen`; connected, unless it is an `attempt`. */
+  constructor(socket: NodeSocket, side: LegSide, ports: LegPorts, attempt: Attempt | null = null) {
     super(side, ports);
     this.socket = socket;
-    this.opening = opening;
+    this.opening = attempt?.opening ?? null;
+    this.dialled = attempt?.address ?? null;
     this.isAborting = false;
     this.seenTaken = 0;
     socket[legOf] = this;
     socket.on('error', onError);
     socket.on('close', onClose);
-    if (opening === null) this.attach();
+    if (attempt === null) this.attach();
     else socket.on('connect', onConnect);
   }
 
   get remote(): Address {
-    return { host: plainAddress(this.socket.remoteAddress), port: this.socket.remotePort ?? 0 };
+    return this.dialled ?? { host: plainAddress(this.socket.remoteAddress), port: this.socket.remotePort ?? 0 };
   }
 
   get local(): Address {
@@ -144,7 +153,8 @@ export class SocketLeg extends LegBase {
   }
 
   protected send(chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
-    if (this.socket.write(lifetime === 'owned' ? chunk : Buffer.from(chunk)) || this.socket.writableLength === 0) return true;
+    if (this.socket.write(lifetime === 'owned' ? chunk : Buffer.from(chunk)) || this.socket.writableLength === 0)
+      return true;
     this.countSent();
     return false;
   }

@@ -29,6 +29,8 @@ export interface LegFaults {
   readonly closeNeverComes: boolean;
   /** The transport is gone then, and nothing says so; the peer sees RST. */
   readonly diesSilently: number | null;
+  /** The transport has no half-close: `end` closes it both ways. */
+  readonly cannotHalfClose: boolean;
 }
 
 export const noFaults: LegFaults = {
@@ -39,6 +41,7 @@ export const noFaults: LegFaults = {
   closesWithoutEnd: null,
   closeNeverComes: false,
   diesSilently: null,
+  cannotHalfClose: false,
 };
 
 export interface MemoryLegOptions {
@@ -87,6 +90,10 @@ export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerT
     this.remote = remote;
     this.faults = { ...noFaults, ...faults };
     this.#network = network;
+  }
+
+  override get canHalfClose(): boolean {
+    return !this.faults.cannotHalfClose;
   }
 
   get isOpen(): boolean {

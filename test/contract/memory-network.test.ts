@@ -134,7 +134,7 @@ describe('listeners in memory', () => {
     ports: ReturnType<typeof legPorts>;
     network: MemoryNetwork;
     accepted: Leg[];
-    close(): Promise<void>;
+    readonly close: () => Promise<void>;
     port: number;
   }> {
     const clock = new StepClock();

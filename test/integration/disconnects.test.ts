@@ -124,8 +124,8 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
       else client.socket.destroy();
       clients.push(client);
     }
-    await world.closed(30);
     await Promise.all(clients.map((client) => client.closed));
+    await world.settled();
     origin.letGo();
     await expectBaseline(world.proxy, files);
   });

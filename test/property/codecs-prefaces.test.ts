@@ -146,6 +146,30 @@ describe('what is claimed', () => {
     ]);
   });
 
+  test('M01: one byte is enough to say no to a text or to another binary protocol', () => {
+    for (const detector of builtinDetectors) {
+      const firsts = {
+        tls: '\x16',
+        postgres: '\x00',
+        socks: '\x04\x05',
+        redis: '*',
+        ssh: 'S',
+        h2c: 'P',
+        http: "PS*GAz'",
+      };
+      for (const [owner, bytes] of Object.entries(firsts)) {
+        for (const first of bytes) {
+          const isPossible = Object.entries(firsts).some(
+            ([name, own]) => name === detector.name && own.includes(first),
+          );
+          const isText = detector.name === 'http' && /[!-~]/.test(first);
+          const wanted = isPossible || isText ? needsMore : noMatch;
+          expect(detector.detect(bytesOf(first), false), `${detector.name} of ${owner}`).toEqual(wanted);
+        }
+      }
+    }
+  });
+
   test('M01: FIN before the preface is whole is no match', () => {
     const halves = [
       [h2c, 'PRI '],

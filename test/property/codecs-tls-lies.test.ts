@@ -188,6 +188,7 @@ describe('a hello that is lied about', () => {
       );
       const isWhole = length === withoutExtensions;
       expect(detect(claimed).verdict, `cut to ${length}`).toBe(isWhole ? 'match' : 'malformed');
+      expect(detect(concat([claimed, new Uint8Array(64).fill(0xff)]))).toEqual(detect(claimed));
     }
   });
 

@@ -58,6 +58,7 @@ describe('the canonical form', () => {
     ['0:0:0:0:0:0:0:0', '::'],
     ['1::', '1::'],
     ['::1.2.3.4', '::102:304'],
+    ['1::ffff:10.0.0.1', '1::ffff:a00:1'],
     ['64:ff9b::10.0.0.1', '64:ff9b::a00:1'],
   ])('X01: %s is %s', (text, canonical) => {
     expect(canonicalAddress(text)).toBe(canonical);

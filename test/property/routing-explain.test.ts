@@ -90,6 +90,12 @@ describe('explanations', () => {
     expect(gated.explain({ port: listenerPort, protocol: 'redis' }).says).toContain('switched off');
   });
 
+  test('R01: a query of nothing but a port is a client that speaks nothing known', () => {
+    const found = table({ name: 'tls', protocol: 'tls' }).explain({ port: listenerPort });
+    expect(found.protocol).toBeNull();
+    expect(said(found.decision)).toBe('refused.protocol');
+  });
+
   test('R01: a port that nothing listens on is refused in so many words', () => {
     const tables = new Map([[listenerPort, explained]]);
     const found = explainMatch(tables, { port: 1 });

@@ -30,7 +30,7 @@ describe('whiteboard tables', () => {
     expect(said(shared.decide(subject(null)))).toBe('rest');
   });
 
-  test('M05, R02: the most specific name wins, also against an exact name in the same list as a wildcard', () => {
+  test('M05, R02, test.router: the most specific name wins, also against an exact name in the same list as a wildcard', () => {
     const sites = table(
       { name: 'both', domains: ['quite-a-long-name.example.com', '*.example.com'] },
       { name: 'api', domains: ['api.example.com'] },

@@ -8,12 +8,13 @@ import { connect, type Socket } from 'node:net';
 
 export interface BlackHole extends AsyncDisposable {
   readonly host: '127.0.0.1';
+  /** On every IPv4 loopback address: 127.0.0.2 is as silent as 127.0.0.1. */
   readonly port: number;
 }
 
 const listenerSource = `
   const server = require('node:net').createServer();
-  server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => process.send(server.address().port));
+  server.listen({ port: 0, host: '0.0.0.0', backlog: 1 }, () => process.send(server.address().port));
 `;
 
 /** A backlog of 1 has room for two connections; `listen` with 0 would mean 511. */

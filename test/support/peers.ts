@@ -4,10 +4,7 @@
  * Read first: `set-up-peers.ts`, which looked the programs up before the first test.
  */
 import { inject, test } from 'vitest';
-import { nginxStreamModule, type PeerName, type PeerPaths } from './find-peers.ts';
-
-export { nginxStreamModule };
-export type { PeerName };
+import type { PeerName, PeerPaths } from './find-peers.ts';
 
 export function hasPeer(name: PeerName): boolean {
   return peers()[name] !== undefined;

@@ -59,12 +59,16 @@ const depths = [
   'connected',
   'silent',
   'preface',
+  'spoken',
+  'unroutable',
   'dialling',
   'backingOff',
   'established',
+  'ageing',
   'idling',
   'downstreamEnded',
   'upstreamEnded',
+  'halfClosed',
   'flushing',
   'refusing',
 ] as const;
@@ -89,7 +93,7 @@ export function histories(stepsMax: number): fc.Arbitrary<History> {
       ...history,
       dials: depth === 'nothing' ? dials : [...firstDials(depth), ...dials],
       steps: [
-        ...towards(depth, history.windowBytes),
+        ...towards(depth, history.windowBytes, prefaces.at(-1)),
         ...raw.map((step) => stepOf(step, { used, openPorts, prefaces, windowBytes: history.windowBytes })),
       ],
     }));
@@ -163,11 +167,12 @@ function firstDials(depth: Depth): readonly DialPlan[] {
 }
 
 /** The steps that lead the first client to a state. */
-function towards(depth: Depth, windowBytes: number): readonly Step[] {
+function towards(depth: Depth, windowBytes: number, spoken: PrefaceName = 'nothing'): readonly Step[] {
   const settled = { do: 'waits', ms: 20 } as const;
   const connects = (port: PortName, preface: PrefaceName = 'nothing') => ({ do: 'connects', port, preface }) as const;
   const sends = (who: 'clientSends' | 'upstreamSends', bytes: number) => ({ do: who, who: 0, bytes }) as const;
-  const established = [connects('many'), sends('clientSends', 5), settled];
+  const established = [connects('plain'), sends('clientSends', 5), settled];
+  const ageing = [connects('many'), sends('clientSends', 5), settled];
   switch (depth) {
     case 'nothing':
       return [];
@@ -177,18 +182,26 @@ function towards(depth: Depth, windowBytes: number): readonly Step[] {
       return [connects('sniffed', 'http'), settled];
     case 'preface':
       return [connects('sniffed', 'http'), sends('clientSends', 9), settled];
+    case 'spoken':
+      return [connects('sniffed', spoken), settled, { do: 'speaks', who: 0 }, settled];
+    case 'unroutable':
+      return [connects('sniffed', 'tlsElsewhere'), { do: 'speaks', who: 0 }];
     case 'dialling':
       return [connects('many'), { do: 'waits', ms: 5 }];
     case 'backingOff':
       return [connects('many'), { do: 'waits', ms: 6 }];
     case 'established':
       return established;
+    case 'ageing':
+      return [...ageing, { do: 'waits', ms: 200 }];
     case 'idling':
       return [...established, { do: 'waits', ms: 310 }];
     case 'downstreamEnded':
       return [...established, { do: 'clientEnds', who: 0 }, settled];
     case 'upstreamEnded':
       return [...established, { do: 'upstreamEnds', who: 0 }, settled];
+    case 'halfClosed':
+      return [...ageing, { do: 'clientEnds', who: 0 }, { do: 'waits', ms: 60 }];
     case 'flushing':
       return [
         ...established,

@@ -75,7 +75,8 @@ export class RaceLaws {
       if (mismatch !== null) this.#broken('I3', `${connectionId}: ${mismatch}`);
       declared += chart.armed().length;
     }
-    const others = clock.armed.filter(({ target }) => target === ledger.real || target instanceof RefusalFold).length;
+    const isOther = (target: unknown) => target === ledger.real || target instanceof RefusalFold;
+    const others = clock.armed.filter(({ target }) => isOther(target)).length;
     if (clock.armedCount !== declared + others) {
       this.#broken('I3', `${clock.armedCount} timers, ${declared} of charts, ${others} of the ledger and the log`);
     }
@@ -155,7 +156,9 @@ export class RaceLaws {
   #zombie(connection: Connection): void {
     const { chart, connectionId, downstream, upstream } = connection;
     const legs = [downstream, upstream].filter((leg) => leg instanceof MemoryLeg);
-    const gone = legs.filter((leg) => !leg.isOpen && !leg.isGone);
+    // Both FINs have passed and the transport has closed by itself; what it had brought is still handed on.
+    const isHandingOn = (leg: MemoryLeg) => leg.isFlushed && leg.heldBytes > 0;
+    const gone = legs.filter((leg) => !leg.isOpen && !leg.isGone && !isHandingOn(leg));
     const isEnding = chart.leaf === 'HALF_CLOSED.FLUSHING' || chart.leaf === 'HALF_CLOSED.REFUSING';
     if (gone.length > 0 && !isEnding) this.#broken('L20', `${connectionId} lost a leg and is ${chart.leaf}`);
     if (gone.length > 1 || (gone.length === 1 && upstream === null)) {
@@ -173,7 +176,8 @@ export class RaceLaws {
     const known = this.#silent.get(leg);
     if (known?.leaf === chart.leaf) {
       const isOverdue = nowMs >= known.noticedByMs && !this.#isDueNow();
-      if (isOverdue) this.#broken('L21', `${connectionId}: a leg that was gone by ${known.noticedByMs} ms was not missed`);
+      if (isOverdue)
+        this.#broken('L21', `${connectionId}: a leg that was gone by ${known.noticedByMs} ms was not missed`);
       return;
     }
     const next = Math.min(...chart.armed().map(({ remainingMs }) => remainingMs));

@@ -37,14 +37,13 @@ export class RacePeer {
   readonly received = new ByteLog();
   /** Their FIN was sent. */
   hasEnded = false;
-  /** They reset or closed before all was said. */
-  hasLeft = false;
   /** They saw the proxy's FIN. */
   sawEnd = false;
   /** They saw a failure: the code. */
   sawFailure: string | null = null;
   readonly #preface: Uint8Array;
   readonly #key: number;
+  #hasLetGo = false;
 
   /** @param key makes its payload unlike anybody else's. */
   constructor(leg: MemoryLeg, preface: Uint8Array, key: number) {
@@ -56,6 +55,12 @@ export class RacePeer {
       if (fact.type === 'ended') this.sawEnd = true;
       else if (fact.type === 'failed') this.sawFailure = fact.code;
     });
+  }
+
+  /** They reset or closed before all was said, or the plan of the dial did so for them. */
+  get hasLeft(): boolean {
+    const isDone = this.sawEnd && this.leg.isFlushed;
+    return this.#hasLetGo || (!this.leg.isOpen && this.sawFailure === null && !isDone);
   }
 
   /** The next so many bytes of its stream: first the preface, then payload. */
@@ -80,14 +85,14 @@ export class RacePeer {
 
   reset(): void {
     if (!this.leg.isOpen) return;
-    this.hasLeft = true;
+    this.#hasLetGo = true;
     this.leg.reset();
   }
 
   /** `close()` of a process that does not care: FIN, and RST for whatever still comes. */
   close(): void {
     if (!this.leg.isOpen) return;
-    this.hasLeft = true;
+    this.#hasLetGo = true;
     this.leg.release();
   }
 

@@ -97,8 +97,8 @@ export const timeouts = {
   linger: 40,
 } as const;
 export const serverFirstMs = 30;
-export const halfClosedMaxMs = 500;
-export const lifetimeMs = 900;
+export const halfClosedMaxMs = 200;
+export const lifetimeMs = 350;
 
 /** Longer than every chain of deadlines a silent connection can pass through. */
 export const allDeadlinesMs = 70_000;

@@ -115,7 +115,13 @@ function expectNothingLeft({ registry, clock, ledger, connections, acceptors, tr
   expectNone(registry.slots.held, 'slots');
   for (const { slots } of acceptors.values()) expectNone(slots.held, 'slots of a listener');
   expectNone(registry.live.size, 'live connections');
-  expectNone(ledger.size, `legs (${ledger.entries().map(({ name }) => name).join(', ')})`);
+  expectNone(
+    ledger.size,
+    `legs (${ledger
+      .entries()
+      .map(({ name }) => name)
+      .join(', ')})`,
+  );
   expectNone(clock.armedCount, 'timers');
   expectNone(connections.filter(({ chart }) => chart.leaf !== 'CLOSED').length, 'charts that are not CLOSED');
   const withoutClose = ledger.everything.filter(({ faults }) => faults.closeNeverComes).length;
@@ -138,12 +144,23 @@ function expectHonestEnd(world: RaceWorld, connection: Connection): void {
   if (hasCause !== undefined && !hasCause({ world, client, connection, upstream })) {
     throw new LawBroken(`L22: ${connectionId} ended for ${record.reason}, which nobody caused`);
   }
-  if (record.reason !== 'completed' || upstream === null) return;
-  if (client.hasLeft || upstream.hasLeft || client.sawFailure !== null || upstream.sawFailure !== null) return;
-  const isAll = (sink: RacePeer, source: RacePeer) => sink.received.length === source.sent.length && sink.sawEnd;
-  if (isAll(client, upstream) && isAll(upstream, client)) return;
-  const [up, down] = [`${upstream.received.length}/${client.sent.length}`, `${client.received.length}/${upstream.sent.length}`];
-  throw new LawBroken(`I5: ${connectionId} completed with ${up} bytes up and ${down} down`);
+  if (record.reason === 'completed' && upstream !== null) expectDelivered(client, connection, upstream);
+}
+
+/** Whoever stayed, on legs that held, got every byte and FIN, and no RST. */
+function expectDelivered(
+  client: RacePeer,
+  { connectionId, downstream, upstream: leg }: Connection,
+  upstream: RacePeer,
+): void {
+  if (client.hasLeft || upstream.hasLeft || mayBreak(downstream) || mayBreak(leg)) return;
+  for (const [sink, source, name] of [[client, upstream, 'client'] as const, [upstream, client, 'upstream'] as const]) {
+    const [got, sent] = [sink.received.length, source.sent.length];
+    if (got === sent && sink.sawEnd && sink.sawFailure === null) continue;
+    throw new LawBroken(
+      `I5: ${connectionId} completed; the ${name} got ${got} of ${sent} bytes, ${sink.sawFailure ?? 'no RST'}`,
+    );
+  }
 }
 
 interface Suspects {
@@ -168,6 +185,11 @@ const causes: Partial<Record<CloseReason, (suspects: Suspects) => boolean>> = {
   completed: ({ client, upstream }) =>
     upstream !== null && (client.hasEnded || client.hasLeft) && (upstream.hasEnded || upstream.hasLeft),
 };
+
+/** True exactly when the leg was to break by itself, or to be closed with something unread. */
+function mayBreak(leg: unknown): boolean {
+  return isBreaking(leg) || (leg instanceof MemoryLeg && leg.faults.dataAfterEnd !== null);
+}
 
 /** True exactly when the leg was to break by itself. */
 function isBreaking(leg: unknown): boolean {

@@ -229,6 +229,18 @@ export class ProxyUnderTest implements AsyncDisposable {
     while (!isSo()) await new Promise<void>((resolve) => this.#wake.push(resolve));
   }
 
+  /**
+   * Waits until every client that knocked before has been accepted and has gone. Some systems drop a connection that was
+   * reset before it was accepted, so their number is not known; but the queue is in order, and a last client closes it.
+   */
+  async settled(): Promise<void> {
+    const last = await dialPeer(this.port);
+    await this.until(() => this.proxy.connections().some(({ client }) => client.port === last.socket.localPort));
+    last.reset();
+    await this.until(() => this.proxy.counters().live === 0);
+    await last.closed;
+  }
+
   async inState(state: string, count = 1): Promise<void> {
     await this.until(() => this.proxy.connections({ state }).length === count);
   }

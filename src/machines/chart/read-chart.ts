@@ -47,10 +47,10 @@ export function shortName(node: ReadNode): string {
   return node.name.split('.').at(-1) ?? '';
 }
 
-/** `dial [hasAttemptsLeft]` */
-export function edgeLabel(edge: ChartEdge): string {
-  const on = edge.kind === 'deadline' ? `after ${edge.on}` : edge.on;
-  return edge.guard === null ? on : `${on} [${edge.guard}]`.trim();
+/** `after dial [hasAttemptsLeft]` */
+export function edgeLabel({ kind, on, guard }: ChartEdge): string {
+  const what = kind === 'always' ? 'always' : kind === 'deadline' ? `after ${on}` : on;
+  return guard === null ? what : `${what} [${guard}]`;
 }
 
 function edgesOf(source: ReadNode, byId: ReadonlyMap<string, ReadNode>): readonly ChartEdge[] {

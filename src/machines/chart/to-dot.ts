@@ -17,9 +17,9 @@ export function toDot(machine: Pick<AnyStateMachine, 'root' | 'id'>): string {
   if (root === undefined) return '';
   const lines = [
     `digraph ${quoted(chart.name)} {`,
-    '  compound=true; rankdir=LR; ranksep=1.1; nodesep=0.35; fontname="sans-serif"; fontsize=13;',
-    '  node [shape=box, style=rounded, fontname="sans-serif", fontsize=12];',
-    '  edge [fontname="sans-serif", fontsize=9, arrowsize=0.7];',
+    '  compound=true; rankdir=LR; ranksep=1.1; nodesep=0.35; fontname="Helvetica"; fontsize=13;',
+    '  node [shape=box, style=rounded, fontname="Helvetica", fontsize=12];',
+    '  edge [fontname="Helvetica", fontsize=9, arrowsize=0.7];',
     ...inside(chart, root, '  '),
     ...arrows(chart),
     '}',

@@ -60,3 +60,11 @@ export function silentFacts(policy: HoldPolicy, ageMs: number): readonly Connect
     { type: 'drain.requested' },
   ];
 }
+
+/**
+ * The silent hold time in milliseconds for a configuration's budget; null = unbounded.
+ * A route that keeps half-open clients holds no longer than one that does not, so the answer is the same for both.
+ */
+export function silentHoldTime(timeouts: Timeouts, attemptsMax: number): number | null {
+  return connectionHoldTime({ listener: timeouts, route: timeouts, attemptsMax, keepHalfOpen: true }).silent.totalMs;
+}
