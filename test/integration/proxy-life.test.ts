@@ -4,8 +4,8 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { createProxy, ProxyError, type ProxyEvent } from '../../src/index.ts';
-import { closedPort, dialPeer, knock, Origin, ProxyUnderTest } from '../support/world.ts';
+import { createProxy, ProxyError, type Proxy, type ProxyEvent } from '../../src/index.ts';
+import { closedPort, dialPeer, knock, Origin, ProxyUnderTest, type Peer } from '../support/world.ts';
 
 const forward = (port: number) => ({ type: 'forward', target: { host: '127.0.0.1', port } }) as const;
 
@@ -25,6 +25,39 @@ test('a port in use: the error names address and cause, and nothing is left half
   expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
   await proxy.stop();
   await new Promise((resolve) => taken.close(resolve));
+});
+
+test('L42: leaving the scope of a proxy stops it and everything it holds', async () => {
+  await using origin = await Origin.echo();
+  let proxy: Proxy;
+  let client: Peer;
+  {
+    await using scoped = createProxy({ routes: [{ name: 'only', match: { ports: 0 }, action: forward(origin.port) }] });
+    proxy = scoped;
+    await scoped.start();
+    client = await dialPeer(scoped.addresses()[0]?.port ?? 0);
+    client.send('x');
+    await client.atLeast(1);
+  }
+  expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
+  expect(await client.closed).toBe('reset');
+});
+
+test('test.smartproxy: two hundred clients at once each get their own bytes back, and nobody else’s', async () => {
+  await using origin = await Origin.echo();
+  await using world = await ProxyUnderTest.forward(origin.port);
+  await Promise.all(
+    Array.from({ length: 200 }, async (_, index) => {
+      const said = `client ${index} `.repeat(1 + (index % 50));
+      const client = await dialPeer(world.port);
+      for (const piece of [said.slice(0, 7), said.slice(7)]) client.send(piece);
+      client.end();
+      await client.ended;
+      expect(client.text).toBe(said);
+    }),
+  );
+  await world.closed(200);
+  expect(world.proxy.counters().closedByReason).toEqual({ completed: 200 });
 });
 
 test('R07: listeners follow from the ports and ranges of the routes', async () => {

@@ -110,6 +110,7 @@ const legLies: fc.Arbitrary<Partial<LegFaults>> = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 90 }).map((dataAfterEnd) => ({ dataAfterEnd })) },
   { weight: 1, arbitrary: fc.nat(300).map((closesWithoutEnd) => ({ closesWithoutEnd })) },
   { weight: 1, arbitrary: fc.constant({ closeNeverComes: true }) },
+  { weight: 1, arbitrary: fc.constant({ cannotHalfClose: true }) },
   { weight: 1, arbitrary: fc.nat(300).map((diesSilently) => ({ diesSilently })) },
 );
 

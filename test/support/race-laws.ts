@@ -198,7 +198,7 @@ export class RaceLaws {
       if (client.received.length > 0 && !isAnswered) this.#broken('I5', 'a client got bytes that nobody sent');
       return;
     }
-    this.#stream(client, upstream, 'client');
+    this.#stream(client, upstream, 'client', connection?.upstream?.canHalfClose !== false);
   }
 
   #upstream(upstream: RaceUpstream): void {
@@ -213,11 +213,14 @@ export class RaceLaws {
     if (!upstreamsFor(client.port, client.preface).includes(upstream.host)) {
       this.#broken('I7', `a client on ${client.port} that says ${client.preface} reached ${upstream.host}`);
     }
-    this.#stream(upstream, client, 'upstream');
+    this.#stream(upstream, client, 'upstream', this.#world.connectionOf(client)?.downstream.canHalfClose !== false);
   }
 
-  /** What came out is what went in, so far; and the end comes only after the last byte. */
-  #stream(sink: RacePeer, source: RacePeer, name: string): void {
+  /**
+   * What came out is what went in, so far; and the end comes only after the last byte.
+   * @param isFinTheirs false where the proxy's end of the source has no half-close, and so ends with what was written to it.
+   */
+  #stream(sink: RacePeer, source: RacePeer, name: string, isFinTheirs: boolean): void {
     const from = this.#compared.get(sink) ?? 0;
     const { received } = sink;
     if (received.length > source.sent.length) this.#broken('I5', `the ${name} got more than was sent`);
@@ -225,7 +228,7 @@ export class RaceLaws {
       if (received.at(at) !== source.sent.at(at)) this.#broken('I5', `the ${name} got another byte ${at}`);
     }
     this.#compared.set(sink, received.length);
-    if (!sink.sawEnd) return;
+    if (!sink.sawEnd || !isFinTheirs) return;
     if (!source.hasEnded && !source.hasLeft) this.#broken('I6', `the ${name} saw a FIN that nobody sent`);
     if (source.hasEnded && !source.hasLeft && received.length < source.sent.length) {
       this.#broken('I6', `the ${name} saw FIN after ${received.length} of ${source.sent.length} bytes`);

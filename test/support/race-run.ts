@@ -182,13 +182,16 @@ const causes: Partial<Record<CloseReason, (suspects: Suspects) => boolean>> = {
   'upstream.unreachable': ({ world }) => world.dialled.has('fails'),
   'downstream.left': ({ client, connection }) =>
     (client.hasEnded || client.hasLeft) && connection.downstream.receivedBytes === 0,
-  completed: ({ client, upstream }) =>
-    upstream !== null && (client.hasEnded || client.hasLeft) && (upstream.hasEnded || upstream.hasLeft),
+  completed: ({ client, connection, upstream }) =>
+    upstream !== null &&
+    (client.hasEnded || client.hasLeft || !connection.downstream.canHalfClose) &&
+    (upstream.hasEnded || upstream.hasLeft || connection.upstream?.canHalfClose === false),
 };
 
 /** True exactly when the leg was to break by itself, or to be closed with something unread. */
 function mayBreak(leg: unknown): boolean {
-  return isBreaking(leg) || (leg instanceof MemoryLeg && leg.faults.dataAfterEnd !== null);
+  if (!(leg instanceof MemoryLeg)) return false;
+  return isBreaking(leg) || leg.faults.dataAfterEnd !== null || leg.faults.cannotHalfClose;
 }
 
 /** True exactly when the leg was to break by itself. */
