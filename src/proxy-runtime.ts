@@ -4,6 +4,7 @@
  * Decides nothing but the cap that the file-descriptor limit allows: two per connection, with a reserve.
  * Read first: `proxy.ts`.
  */
+import { maxConnectionsDefault } from './config/build-plan.ts';
 import { Acceptor, type ConnectionRegistry } from './io/acceptor.ts';
 import { wheelClock, type Clock } from './io/clock.ts';
 import type { Connection } from './io/connection.ts';
@@ -119,7 +120,9 @@ async function capOf(plan: ProxyPlan, logger: NonNullable<ProxyDependencies['log
   const allowed = limit === null ? Infinity : Math.max(0, Math.floor((limit - open - reservedFiles) / 2));
   const cap = Math.min(plan.maxConnections, allowed);
   const fields = { event: 'limits.derived', maxConnections: cap, configured: plan.maxConnections, openFiles: limit };
-  if (cap < plan.maxConnections) logger.log('warn', fields, `the file-descriptor limit lowers maxConnections to ${cap}`);
+  // Falling short of a number that nobody asked for deserves no warning.
+  const level = plan.maxConnections === maxConnectionsDefault ? 'info' : 'warn';
+  if (cap < plan.maxConnections) logger.log(level, fields, `the file-descriptor limit lowers maxConnections to ${cap}`);
   else logger.log('debug', fields, `maxConnections is ${cap}`);
   return cap;
 }

@@ -92,5 +92,5 @@ function detectorPlans({ config: { detectors = {} }, builtIn }: PlanParts): read
   const own = Object.entries(detectors).flatMap(([name, value]) =>
     typeof value === 'function' ? [{ detector: { name, detect: value }, enabled: true }] : [],
   );
-  return [...builtIn.map((detector) => ({ detector, enabled: detectors[detector.name] !== false })), ...own];
+  return [...own, ...builtIn.map((detector) => ({ detector, enabled: detectors[detector.name] !== false }))];
 }

@@ -25,7 +25,7 @@ import type { ConnectionSnapshot } from './reports.ts';
 import { ipFamily } from './socket.ts';
 import { PeekBuffer, type Sighting, type SniffOutcome } from './sniffer.ts';
 import { Splice, type Side, type SpliceOwner } from './splice.ts';
-import { round, Timeline } from './timeline.ts';
+import { readable, round, Timeline } from './timeline.ts';
 
 /** The first thing that went wrong, as the operating system or a callback told it. */
 export interface Cause {
@@ -101,7 +101,7 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     if (this.causeState === '' && this.chart.context.reason !== null) this.causeState = stateOf(from);
     this.timeline.moved(to, event, nowMs);
     if (from === '') return;
-    this.#ports.reports.moved(this.connectionId, from, to, event);
+    this.#ports.reports.moved(this.connectionId, from, to, readable(event));
   }
 
   beforeDeadline(): void {

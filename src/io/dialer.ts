@@ -99,7 +99,7 @@ class Dial implements Opening, TimerTarget {
   abort(): void {
     this.#isOver = true;
     this.#stopWaiting();
-    
+    for (const leg of this.#pending) leg.release();
     this.#pending.clear();
   }
 
@@ -124,7 +124,6 @@ class Dial implements Opening, TimerTarget {
     // The first address is the preferred one, so its failure is the one worth telling.
     this.#failure ??= failureOf(code, cause);
     this.#stopWaiting();
-    this.#attempt();
     if (this.#pending.size === 0) this.#fail(this.#failure);
   }
 

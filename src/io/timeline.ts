@@ -46,7 +46,7 @@ export function round(ms: number): number {
 }
 
 /** `deadline.dial` of `xstate.after.dial.connection.DIALING.ATTEMPTING`. */
-function readable(event: string): string {
+export function readable(event: string): string {
   const [, kind, name] = event.split('.');
   return event.startsWith('xstate.') && kind === 'after' && name !== undefined ? `deadline.${name}` : event;
 }

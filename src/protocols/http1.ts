@@ -117,7 +117,15 @@ function ranOut(prefix: Uint8Array, ended: boolean): Detection {
 }
 
 function endOfMethod(prefix: Uint8Array): number {
-  return endOfToken(prefix, 0, Math.min(prefix.length, methodLengthMax + 1));
+  const end = Math.min(prefix.length, methodLengthMax + 1);
+  let index = 0;
+  while (index < end && isMethodByte(byteAt(prefix, index))) index += 1;
+  return index;
+}
+
+/** A capital letter or a hyphen: every registered method is made of these, and a word in small letters is not kept waiting. */
+function isMethodByte(byte: number): boolean {
+  return (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d;
 }
 
 function endOfToken(prefix: Uint8Array, start: number, end: number): number {

@@ -83,7 +83,7 @@ export interface ProxyPlan {
   readonly timeouts: TimeoutsPlan;
   readonly interpreter: Interpreter;
   readonly logLevel: LogLevel;
-  /** Detectors in the order they are asked: built in ones, then custom ones. */
+  /** Detectors in the order they are asked: custom ones, because who brings one knows better, then the built-in ones. */
   readonly detectors: readonly DetectorPlan[];
   /** What loads but does nothing yet, and what deserves a second look; one sentence each, with its place. */
   readonly warnings: readonly string[];

@@ -16,7 +16,7 @@ import { orderCandidates } from './route-order.ts';
 import type { Client, RouteDecision, RouteSubject } from './route-decision.ts';
 import { compileRouteMatch, type RouteMatcher } from './route-match.ts';
 
-export type { CandidateExplanation, MatchCriterion, MatchExplanation, MatchQuery } from './explain-match.ts';
+export type { CandidateExplanation, MatchExplanation, MatchQuery } from './explain-match.ts';
 export type { Client, RouteDecision, RouteSubject } from './route-decision.ts';
 export { orderRoutes } from './route-order.ts';
 

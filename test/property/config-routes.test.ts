@@ -170,7 +170,7 @@ describe('routes', () => {
       routes: [web({ match: { ports: 1, protocol: 'mqtt' } })],
       detectors: { mqtt: detect },
     });
-    expect(loaded.detectors.at(-1)).toEqual({ detector: { name: 'mqtt', detect }, enabled: true });
+    expect(loaded.detectors[0]).toEqual({ detector: { name: 'mqtt', detect }, enabled: true });
     expect(
       problems({
         routes: [web({ match: { ports: 1, protocol: 'rediss' } })],

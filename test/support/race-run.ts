@@ -105,6 +105,8 @@ function endOf(world: RaceWorld, finale: History['finale']): void {
     }
     connection.tell({ type: 'kill.requested', reason: 'operator.drained' });
   }
+  // Who stalled may still read what the system keeps for them.
+  for (const { leg } of [...world.clients, ...world.upstreams]) leg.resume();
   world.advance(6000);
 }
 
