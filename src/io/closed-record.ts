@@ -17,7 +17,7 @@ export function closedRecord(
   const { listener, downstream, causeState } = connection;
   const cause = connection.cause ?? fullCloseOf(connection);
   const described = describeReason(reason);
-  const stays = connection.timeline.entries(nowMs).filter((stay) => stay.state !== 'CLOSED');
+  const stays = connection.timeline.entries(nowMs);
   const record: ClosedRecord = {
     event: 'connection.closed',
     connectionId: connection.connectionId,

@@ -124,6 +124,7 @@ class Dial implements Opening, TimerTarget {
     // The first address is the preferred one, so its failure is the one worth telling.
     this.#failure ??= failureOf(code, cause);
     this.#stopWaiting();
+    this.#attempt();
     if (this.#pending.size === 0) this.#fail(this.#failure);
   }
 

@@ -12,6 +12,7 @@ import { constants } from 'node:os';
  * Node 26 a reset that arrives together with data is reported as a clean end. After our own FIN it means nothing.
  */
 export function isPeerGone(socket: Socket): boolean {
+  if (!mayDisguiseResets) return false;
   const handle = handleOf(socket);
   return handle !== null && isTcpHandle(handle) && handle.getpeername({}) === -constants.errno.ENOTCONN;
 }
@@ -33,6 +34,8 @@ export function canReset(socket: Socket): boolean {
 export function hasHandle(socket: Socket): boolean {
   return handleOf(socket) !== null;
 }
+
+const mayDisguiseResets = Number.parseInt(process.versions.node, 10) < 26;
 
 interface TcpHandle {
   /** 0, or a negative error number. */

@@ -28,7 +28,8 @@ export class Timeline {
   /** @param endMs the end of the last stay: now for a live connection. CLOSED is an end, not a stay. */
   entries(endMs: number): readonly TimelineEntry[] {
     const entries: TimelineEntry[] = [];
-    for (let at = 0; at < this.#steps.length; at += 3) {
+    const end = this.#state === 'CLOSED' ? this.#steps.length - 3 : this.#steps.length;
+    for (let at = 0; at < end; at += 3) {
       const state = String(this.#steps[at]);
       const from = Number(this.#steps[at + 1]);
       const next = this.#steps[at + 4];
@@ -45,8 +46,10 @@ export function round(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
 
+const afterPrefix = 'xstate.after.';
+
 /** `deadline.dial` of `xstate.after.dial.connection.DIALING.ATTEMPTING`. */
 export function readable(event: string): string {
-  const [, kind, name] = event.split('.');
-  return event.startsWith('xstate.') && kind === 'after' && name !== undefined ? `deadline.${name}` : event;
+  if (!event.startsWith(afterPrefix)) return event;
+  return `deadline.${event.slice(afterPrefix.length, event.indexOf('.', afterPrefix.length))}`;
 }

@@ -34,10 +34,12 @@ export class SlotCounter {
 
 /** Claims one slot of each, or none of any. */
 export function tryClaimAll(counters: readonly SlotCounter[]): boolean {
-  for (const [position, counter] of counters.entries()) {
-    if (counter.tryClaim()) continue;
-    for (const claimed of counters.slice(0, position)) claimed.release();
-    return false;
+  let claimed = 0;
+  for (const counter of counters) {
+    if (!counter.tryClaim()) break;
+    claimed += 1;
   }
-  return true;
+  if (claimed === counters.length) return true;
+  for (const counter of counters.slice(0, claimed)) counter.release();
+  return false;
 }

@@ -151,10 +151,6 @@ export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerT
     this.#closeWhenDone();
   }
 
-  pipeCut(): void {
-    this.#outgoing?.die();
-  }
-
   /** After FIN nobody looks any more: a later RST is only seen by writing. */
   pipeReset(): void {
     if (this.inbound === 'open') this.failReading();

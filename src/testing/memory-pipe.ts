@@ -23,9 +23,6 @@ export interface PipeReader {
   /** The chunk is the reader's to keep. */
   pipeArrived(chunk: Uint8Array): void;
   pipeEnded(): void;
-  /** RST is in the kernel: nothing can be written any more, whether or not the reader sees it yet. */
-  pipeCut(): void;
-  /** The reader sees RST. */
   pipeReset(): void;
 }
 
@@ -69,7 +66,7 @@ export class Pipe implements TimerTarget {
   #owesDrained = false;
   /** True exactly when the writer wrote what nobody will take, and has not heard of it. */
   #owesBreak = false;
-  /** True exactly when RST came from the other end: nothing can be written any more. */
+  /** True exactly when bytes were answered with RST: nothing can be written any more. */
   #isDead = false;
 
   constructor(clock: Clock, writer: PipeWriter, reader: PipeReader, options: PipeOptions) {
@@ -114,12 +111,6 @@ export class Pipe implements TimerTarget {
     if (this.#isDead) return;
     this.#send('rst');
     this.#clock.arm(this.#lastDueMs - this.#clock.nowMs(), this, cutSlot);
-  }
-
-  /** The other end has sent RST. FIN still goes out well; bytes do not. */
-  die(): void {
-    this.#isDead = true;
-    if (this.#queue.length > 0) this.#break();
   }
 
   /** The reader has begun to read, stopped, or closed. */
@@ -215,9 +206,7 @@ export class Pipe implements TimerTarget {
 
   /** A reader that does not read sees RST all the same while Node would still look, which is until a window is full. */
   #cutArrived(): void {
-    if (!this.#reader.isOpen) return;
-    this.#reader.pipeCut();
-    if (this.#reader.wantsBytes || this.#flightBytes >= this.#options.windowBytes || !this.#reader.isOpen) return;
+    if (!this.#reader.isOpen || this.#reader.wantsBytes || this.#flightBytes >= this.#options.windowBytes) return;
     this.#drop();
     this.#reader.pipeReset();
   }

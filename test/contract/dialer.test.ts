@@ -235,10 +235,11 @@ describe('happy eyeballs', () => {
   test('when every address fails the first one’s failure is told, once', async () => {
     await using run = new DialRun(
       { host: 'none.example', port: await closedPort() },
-      answering('127.0.0.2', '::1', '127.0.0.3'),
+      // The second one is refused by this machine itself, without a packet: nobody connects to a group.
+      answering('127.0.0.2', '224.0.0.1'),
     );
     expect(await run.failed()).toMatchObject({ reason: 'upstream.refused', code: 'ECONNREFUSED' });
-    expect(run.ports.ledger.counts.entered).toBe(3);
+    expect(run.ports.ledger.counts.entered).toBe(2);
   });
 
   test.each(['localhost', 'LOCALHOST.', 'app.localhost'])(

@@ -125,9 +125,28 @@ describe('a listener', () => {
       const refused = refusal(run.listener);
       await run.listener.close();
       expect((await refused).code).toBe('SALLYPORT_LISTEN_FAILED');
-      await eventually(() => !process.getActiveResourcesInfo().includes('TCPServerWrap'));
+      const isUnderWay = (name: string): boolean => process.getActiveResourcesInfo().includes(name);
+      await eventually(() => !isUnderWay('GetAddrInfoReqWrap'));
+      await turns();
+      expect(isUnderWay('TCPServerWrap')).toBe(false);
     },
   );
+
+  test('L06: a client that sends FIN can still be written to', async () => {
+    await using run = new ListenerRun();
+    const { port } = await run.listener.open();
+    const leg = await run.client(port);
+    const watch = new Watch(leg).take();
+    const [client] = run.clients;
+    const heard: string[] = [];
+    client?.on('data', (chunk: Buffer) => heard.push(chunk.toString()));
+    client?.end();
+    await eventually(() => watch.isComplete);
+    await turns();
+    leg.write(bytesOf('late'), 'owned');
+    await eventually(() => heard.join('') === 'late');
+    expect(watch.log).toEqual(['complete', 'ended 0']);
+  });
 
   test('a client that nobody waits for is reset', async () => {
     const ports = legPorts(new StepClock());

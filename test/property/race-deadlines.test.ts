@@ -38,7 +38,11 @@ describe.each(['compiled', 'xstate'] as const)('deadlines of a connection under 
     world.advance(timeouts.sniff / 10);
     expect(leafOf(world, client)).toBe('HALF_CLOSED.REFUSING');
     world.advance(timeouts.linger);
-    expect(recordOf(world, client)).toMatchObject({ reason: 'timeout.sniff', limitMs: timeouts.sniff, state: 'SNIFFING' });
+    expect(recordOf(world, client)).toMatchObject({
+      reason: 'timeout.sniff',
+      limitMs: timeouts.sniff,
+      state: 'SNIFFING',
+    });
   });
 
   test('T05: the dial budget ends a connection whose attempts each stay within their own deadline', () => {
@@ -101,7 +105,9 @@ describe.each(['compiled', 'xstate'] as const)('deadlines of a connection under 
       world.advance(timeouts.halfClosed - 5);
       other.send(10);
       world.advance(timeouts.halfClosed - 1);
-      expect(leafOf(world, client)).toBe(who === 'client' ? 'HALF_CLOSED.DOWNSTREAM_ENDED' : 'HALF_CLOSED.UPSTREAM_ENDED');
+      expect(leafOf(world, client)).toBe(
+        who === 'client' ? 'HALF_CLOSED.DOWNSTREAM_ENDED' : 'HALF_CLOSED.UPSTREAM_ENDED',
+      );
       world.advance(1);
       expect(recordOf(world, client)).toMatchObject({ reason: 'timeout.halfClosed', limitMs: timeouts.halfClosed });
       world.advance(1);
@@ -152,7 +158,9 @@ describe.each(['compiled', 'xstate'] as const)('deadlines of a connection under 
 
   test('L21: a leg that died without a word is missed at the next deadline, within a minute where idle is infinite', () => {
     for (const side of ['client', 'upstream'] as const) {
-      const world = stage(interpreter, { dials: [{ type: 'succeeds', afterMs: 0, faults: side === 'upstream' ? { diesSilently: 5000 } : {} }] });
+      const world = stage(interpreter, {
+        dials: [{ type: 'succeeds', afterMs: 0, faults: side === 'upstream' ? { diesSilently: 5000 } : {} }],
+      });
       const client = accepted(world, 'unbounded', 'nothing', side === 'client' ? { diesSilently: 5000 } : {});
       world.advance(59_999);
       expect(leafOf(world, client)).toBe('ESTABLISHED.TUNNEL.ACTIVE');

@@ -8,7 +8,7 @@ import type { Address, ChunkLifetime, Leg, LegFact } from '../../src/io/leg.ts';
 import type { Dialer } from '../../src/io/dialer.ts';
 import type { DialPlan } from '../../src/testing/memory-network.ts';
 import { runs, seed } from '../support/fuzz.ts';
-import { portNames, timeouts } from '../support/race-plan.ts';
+import { lifetimeMs, portNames, timeouts } from '../support/race-plan.ts';
 import { accepted, joined, leafOf, leftovers, nothingLeft, recordOf, stage } from '../support/race-stage.ts';
 
 describe.each(['compiled', 'xstate'] as const)('scenes under the %s interpreter', (interpreter) => {
@@ -24,14 +24,17 @@ describe.each(['compiled', 'xstate'] as const)('scenes under the %s interpreter'
         world.advance(1);
         expect([second.received.length, second.sawEnd]).toEqual([5000, true]);
         for (let sent = 0; sent < 5; sent += 1) {
-          world.advance(timeouts.halfClosed - 1);
+          world.advance(timeouts.halfClosed - 10);
           second.send(2500);
         }
         expect(first.sawEnd).toBe(false);
         second.end();
         world.advance(1);
         expect([first.received.length, first.sawEnd]).toEqual([12_500, true]);
-        expect(recordOf(world, client)).toMatchObject({ reason: 'completed', by: who === 'client' ? 'downstream' : 'upstream' });
+        expect(recordOf(world, client)).toMatchObject({
+          reason: 'completed',
+          by: who === 'client' ? 'downstream' : 'upstream',
+        });
         expect(leftovers(world)).toEqual(nothingLeft);
       },
     );
@@ -85,7 +88,11 @@ describe.each(['compiled', 'xstate'] as const)('scenes under the %s interpreter'
       client.end();
       world.advance(1);
       expect([upstream.received.length, upstream.sawEnd, client.sawEnd]).toEqual([5000, true, true]);
-      expect(recordOf(world, client)).toMatchObject({ reason: 'completed', by: 'downstream', code: 'SALLYPORT_FULL_CLOSE' });
+      expect(recordOf(world, client)).toMatchObject({
+        reason: 'completed',
+        by: 'downstream',
+        code: 'SALLYPORT_FULL_CLOSE',
+      });
       upstream.end();
       world.advance(1);
       expect(leftovers(world)).toEqual(nothingLeft);
@@ -100,7 +107,11 @@ describe.each(['compiled', 'xstate'] as const)('scenes under the %s interpreter'
       upstream?.end();
       world.advance(1);
       expect([client.received.length, client.sawEnd, upstream?.sawEnd]).toEqual([700, true, true]);
-      expect(recordOf(world, client)).toMatchObject({ reason: 'completed', by: 'upstream', code: 'SALLYPORT_FULL_CLOSE' });
+      expect(recordOf(world, client)).toMatchObject({
+        reason: 'completed',
+        by: 'upstream',
+        code: 'SALLYPORT_FULL_CLOSE',
+      });
       expect(leftovers(world)).toEqual(nothingLeft);
     });
 
@@ -146,29 +157,36 @@ describe.each(['compiled', 'xstate'] as const)('scenes under the %s interpreter'
       { type: 'succeedsAfterAbort', afterMs: 30 },
       { type: 'resets', afterMs: 30, resetMs: 1 },
       { type: 'hangs', resolveMs: 30 },
-    ] as const)('L17, L18: a client that leaves while its upstream socket is opening leaves nothing behind (%o)', (plan) => {
-      const world = stage(interpreter, { dials: [plan] });
-      for (const leaves of ['end', 'reset', 'close'] as const) {
-        const client = accepted(world, 'plain');
-        world.advance(10);
-        expect(leafOf(world, client)).toMatch(/^DIALING\.ATTEMPTING/);
-        client[leaves]();
-        world.advance(1);
-        expect(leafOf(world, client)).toBe('CLOSED');
-        world.advance(100);
-        expect(leftovers(world)).toEqual(nothingLeft);
-      }
-      expect(world.records.map(({ reason }) => reason)).toEqual(['downstream.left', 'downstream.reset', 'downstream.left']);
-      expect(world.upstreams.flatMap(({ received }) => received.length).filter((length) => length > 0)).toEqual([]);
-    });
+    ] as const)(
+      'L17, L18: a client that leaves while its upstream socket is opening leaves nothing behind (%o)',
+      (plan) => {
+        const world = stage(interpreter, { dials: [plan] });
+        for (const leaves of ['end', 'reset', 'close'] as const) {
+          const client = accepted(world, 'plain');
+          world.advance(10);
+          expect(leafOf(world, client)).toMatch(/^DIALING\.ATTEMPTING/);
+          client[leaves]();
+          world.advance(1);
+          expect(leafOf(world, client)).toBe('CLOSED');
+          world.advance(100);
+          expect(leftovers(world)).toEqual(nothingLeft);
+        }
+        expect(world.records.map(({ reason }) => reason)).toEqual([
+          'downstream.left',
+          'downstream.reset',
+          'downstream.left',
+        ]);
+        expect(world.upstreams.flatMap(({ received }) => received.length).filter((length) => length > 0)).toEqual([]);
+      },
+    );
 
     test('L34: a client that is gone before its connection has begun leaves nothing behind, on any port', () => {
       for (const port of portNames) {
         for (const leaves of ['end', 'reset', 'close'] as const) {
-          const world = stage(interpreter);
+          const world = stage(interpreter, { dials: [{ type: 'succeeds', afterMs: 1 }] });
           const client = world.connect(port);
           client[leaves]();
-          world.advance(timeouts.linger);
+          world.advance(port === 'many' ? lifetimeMs : timeouts.linger);
           expect([port, leaves, leafOf(world, client), leftovers(world)]).toEqual([
             port,
             leaves,
@@ -209,7 +227,7 @@ describe.each(['compiled', 'xstate'] as const)('scenes under the %s interpreter'
     test('C02: a cap of 0 refuses everybody', () => {
       const world = stage(interpreter);
       const clients = Array.from({ length: 20 }, () => world.connect('closed'));
-      world.advance(10);
+      world.advance(1000);
       expect([world.connections.length, world.refusals.length]).toEqual([0, 20]);
       expect(clients.every(({ sawFailure }) => sawFailure === 'ECONNRESET')).toBe(true);
       expect(leftovers(world)).toEqual(nothingLeft);

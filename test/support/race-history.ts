@@ -175,8 +175,6 @@ function towards(depth: Depth, windowBytes: number, spoken: PrefaceName = 'nothi
   const established = [connects('plain'), sends('clientSends', 5), settled];
   const ageing = [connects('many'), sends('clientSends', 5), settled];
   switch (depth) {
-    case 'nothing':
-      return [];
     case 'connected':
       return [connects('plain')];
     case 'silent':
@@ -217,5 +215,7 @@ function towards(depth: Depth, windowBytes: number, spoken: PrefaceName = 'nothi
       ];
     case 'refusing':
       return [connects('blockedInWords', 'redis'), { do: 'speaks', who: 0 }, settled];
+    default:
+      return [];
   }
 }

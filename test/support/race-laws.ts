@@ -112,10 +112,10 @@ export class RaceLaws {
   /** Every leg that is open has an owner: a live connection, or a dial that is under way. */
   #legs(): void {
     const { ledger, connections, dialled } = this.#world;
-    const owned = new Set<unknown>(
-      connections.filter(({ chart }) => !chart.isDone).flatMap(({ downstream, upstream }) => [downstream, upstream]),
-    );
-    const strays = ledger.entries().filter((leg) => leg instanceof MemoryLeg && leg.isOpen && !owned.has(leg));
+    const open = ledger.entries().filter((leg) => leg instanceof MemoryLeg && leg.isOpen);
+    const live = connections.filter(({ chart }) => !chart.isDone);
+    const owned = new Set(live.flatMap(({ downstream, upstream }) => [keyOf(downstream), upstream && keyOf(upstream)]));
+    const strays = open.filter((leg) => leg instanceof MemoryLeg && !owned.has(keyOf(leg)));
     if (strays.some(({ side }) => side === 'downstream')) {
       this.#broken('I2, L20', 'a client’s leg is open and nobody’s');
     }
@@ -234,6 +234,11 @@ export class RaceLaws {
       this.#broken('I6', `the ${name} saw FIN after ${received.length} of ${source.sent.length} bytes`);
     }
   }
+}
+
+/** A leg may be in a wrapper; its addresses are nobody else's. */
+function keyOf({ local, remote }: Leg): string {
+  return `${local.port} ${remote.port}`;
 }
 
 /** Half-closed, a snapshot counts what is dropped as well. */

@@ -71,10 +71,7 @@ export function upstreamsFor(port: PortName, preface: PrefaceName): readonly str
       return [hosts.b, ...(preface === 'http' ? [hosts.http] : [])];
     case 'sniffed':
       return preface === 'tls' || preface === 'http' || preface === 'redis' ? [hosts[preface]] : [];
-    case 'blockedByReset':
-    case 'blockedByFin':
-    case 'blockedInWords':
-    case 'closed':
+    default:
       return [];
   }
 }

@@ -5,6 +5,7 @@
  * Outputs (commands, arms, cancels) are performed after the macrostep, in program order, and facts sent meanwhile queue.
  * Read first: `compile.ts`.
  */
+import { ProxyError } from '../../errors.ts';
 import type { ArmedTimer, Chart, ChartClock, ChartHost, ChartTimer, PersistedChart } from './chart.ts';
 import type { Candidate, ChartTable, Leaf } from './compile.ts';
 import type { ControlEvent } from './registries.ts';
@@ -33,49 +34,55 @@ export interface CompiledCharts<Context, Fact, Command> {
   restore(persisted: PersistedChart<Context>, clock: ChartClock, host: ChartHost<Command>): Chart<Context, Fact>;
 }
 
+/** What all charts of one table on one clock share, so that each of them carries one reference instead of three. */
+interface Engine<Context, Fact, Command> {
+  readonly table: ChartTable<Context, Fact, Command>;
+  readonly outputs: Outputs<Command>;
+  readonly clock: ChartClock;
+}
+
+/** The deadlines that may be armed at once: a state's own and its parents'. Each is a field of the chart. */
+const slotsMax = 4;
+
+/** @throws ProxyError SALLYPORT_CHART_UNSUPPORTED when more than four deadlines may be armed at once. */
 export function compiledCharts<Context, Fact extends { readonly type: string }, Command>(
   table: ChartTable<Context, Fact, Command>,
 ): CompiledCharts<Context, Fact, Command> {
-  const outputs: Outputs<Command> = { commands: [], slots: [], delays: [], top: 0 };
+  if (table.slotCount > slotsMax) {
+    throw new ProxyError('SALLYPORT_CHART_UNSUPPORTED', `the chart arms ${table.slotCount} deadlines at once, and ${slotsMax} are supported`);
+  }
+  let engine: Engine<Context, Fact, Command> | null = null;
+  const engineOn = (clock: ChartClock): Engine<Context, Fact, Command> => {
+    if (engine?.clock !== clock) engine = { table, clock, outputs: { commands: [], slots: [], delays: [], top: 0 } };
+    return engine;
+  };
   return {
-    create: (context, clock, host) => new CompiledChart(table, outputs, clock, host, context, -1, []),
+    create: (context, clock, host) => new CompiledChart(engineOn(clock), host, context),
     restore: (persisted, clock, host) => {
       const leaf = table.leaves.find((one) => JSON.stringify(one.value) === JSON.stringify(persisted.snapshot.value));
       if (leaf === undefined) throw new RangeError('the persisted chart is in a state this chart does not have');
-      return new CompiledChart(table, outputs, clock, host, persisted.snapshot.context, leaf.index, persisted.timers);
+      return new RestoredChart(engineOn(clock), host, persisted, leaf);
     },
   };
 }
 
 class CompiledChart<Context, Fact extends { readonly type: string }, Command> implements Chart<Context, Fact> {
   context: Context;
-  readonly #table: ChartTable<Context, Fact, Command>;
-  readonly #outputs: Outputs<Command>;
-  readonly #clock: ChartClock;
+  readonly #engine: Engine<Context, Fact, Command>;
   readonly #host: ChartHost<Command>;
   #leaf: Leaf<Context, Fact, Command> | null = null;
-  #timers: (ChartTimer | null)[];
+  #timer0: ChartTimer | null = null;
+  #timer1: ChartTimer | null = null;
+  #timer2: ChartTimer | null = null;
+  #timer3: ChartTimer | null = null;
   #waiting: Fact[] | null = null;
   /** True exactly while a step or its outputs are under way. */
   #isBusy = false;
-  #restored: { readonly leaf: number; readonly timers: readonly ArmedTimer[] } | null;
 
-  constructor(
-    table: ChartTable<Context, Fact, Command>,
-    outputs: Outputs<Command>,
-    clock: ChartClock,
-    host: ChartHost<Command>,
-    context: Context,
-    leaf: number,
-    timers: readonly ArmedTimer[],
-  ) {
-    this.#table = table;
-    this.#outputs = outputs;
-    this.#clock = clock;
+  constructor(engine: Engine<Context, Fact, Command>, host: ChartHost<Command>, context: Context) {
+    this.#engine = engine;
     this.#host = host;
     this.context = context;
-    this.#timers = noTimers(table.slotCount);
-    this.#restored = leaf === -1 ? null : { leaf, timers };
   }
 
   get leaf(): string {
@@ -91,19 +98,9 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
   }
 
   start(): void {
-    const restored = this.#restored;
-    this.#restored = null;
-    if (restored === null) {
-      this.#isBusy = true;
-      this.#take(this.#table.initial, startEvent);
-      this.#runWaiting();
-      return;
-    }
-    this.#leaf = this.#table.leaves[restored.leaf] ?? null;
-    for (const timer of restored.timers) {
-      const known = this.#leaf?.timers.find((one) => one.id === timer.id);
-      if (known !== undefined) this.#timers[known.slot] = this.#clock.arm(timer.remainingMs, this, known.slot);
-    }
+    this.#isBusy = true;
+    this.#take(this.#engine.table.initial, startEvent);
+    this.#runWaiting();
   }
 
   send(fact: Fact): void {
@@ -120,12 +117,12 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
 
   /** A deadline of ours is due. Facts are told first; it fires only if its timer is still the armed one. */
   onTimer(slot: number): void {
-    const due = this.#timers[slot];
-    if (due === null || due === undefined) return;
+    const due = this.#timerIn(slot);
+    if (due === null) return;
     this.#host.beforeDeadline();
     const leaf = this.#leaf;
-    if (this.#timers[slot] !== due || leaf === null) return;
-    this.#timers[slot] = null;
+    if (this.#timerIn(slot) !== due || leaf === null) return;
+    this.#keep(slot, null);
     const id = leaf.timers[slot]?.id;
     if (id === undefined) return;
     this.#isBusy = true;
@@ -134,10 +131,10 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
   }
 
   armed(): readonly ArmedTimer[] {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#engine.clock.nowMs();
     return (this.#leaf?.timers ?? []).flatMap(({ id, slot }) => {
-      const timer = this.#timers[slot];
-      return timer === null || timer === undefined ? [] : [{ id, remainingMs: Math.max(0, timer.dueMs - nowMs) }];
+      const timer = this.#timerIn(slot);
+      return timer === null ? [] : [{ id, remainingMs: Math.max(0, timer.dueMs - nowMs) }];
     });
   }
 
@@ -145,6 +142,28 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
     const status = this.isDone ? 'done' : 'active';
     const value = this.#leaf?.value ?? '';
     return { snapshot: { status, value, context: this.context, children: {}, historyValue: {} }, timers: this.armed() };
+  }
+
+  /** In this leaf, without entering it: what remained of its deadlines is armed, and no command is repeated. */
+  protected resumeIn(leaf: Leaf<Context, Fact, Command>, timers: readonly ArmedTimer[]): void {
+    this.#leaf = leaf;
+    for (const timer of timers) {
+      const known = leaf.timers.find((one) => one.id === timer.id);
+      if (known !== undefined) this.#keep(known.slot, this.#engine.clock.arm(timer.remainingMs, this, known.slot));
+    }
+  }
+
+  #timerIn(slot: number): ChartTimer | null {
+    if (slot === 0) return this.#timer0;
+    if (slot === 1) return this.#timer1;
+    return slot === 2 ? this.#timer2 : this.#timer3;
+  }
+
+  #keep(slot: number, timer: ChartTimer | null): void {
+    if (slot === 0) this.#timer0 = timer;
+    else if (slot === 1) this.#timer1 = timer;
+    else if (slot === 2) this.#timer2 = timer;
+    else this.#timer3 = timer;
   }
 
   #runWaiting(): void {
@@ -166,7 +185,9 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
     candidates: readonly Candidate<Context, Fact, Command>[],
     event: Fact | ControlEvent,
   ): Candidate<Context, Fact, Command> | null {
-    for (const candidate of candidates) {
+    for (let position = 0; position < candidates.length; position += 1) {
+      const candidate = candidates[position];
+      if (candidate === undefined) break;
       if (candidate.guard === null || candidate.guard({ context: this.context, event })) return candidate;
     }
     return null;
@@ -175,7 +196,7 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
   /** One macrostep: the transition if there is one, whatever `always` follows (a guard may read the event), the outputs. */
   #take(candidate: Candidate<Context, Fact, Command> | null, event: Fact | ControlEvent): void {
     const from = this.#leaf;
-    const base = this.#outputs.top;
+    const base = this.#engine.outputs.top;
     if (candidate !== null) this.#run(candidate, event);
     for (let leaf = this.#leaf; leaf !== null && leaf.always.length > 0; leaf = this.#leaf) {
       const next = this.#choose(leaf.always, event);
@@ -211,11 +232,11 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
       }
     }
     this.context = args.context;
-    this.#leaf = this.#table.leaves[candidate.leaf] ?? null;
+    this.#leaf = this.#engine.table.leaves[candidate.leaf] ?? null;
   }
 
   #put(command: Command | null, slot: number, delayMs: number): void {
-    const outputs = this.#outputs;
+    const { outputs } = this.#engine;
     const { top } = outputs;
     outputs.commands[top] = command;
     outputs.slots[top] = slot;
@@ -225,7 +246,7 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
 
   /** Steps of other charts may nest in a command; they put their outputs above ours and take them away again. */
   #perform(base: number): void {
-    const outputs = this.#outputs;
+    const { outputs } = this.#engine;
     const end = outputs.top;
     for (let position = base; position < end; position += 1) {
       const command = outputs.commands[position];
@@ -235,19 +256,34 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
         if (command !== null && command !== undefined) this.#host.perform(command);
         continue;
       }
-      const armed = this.#timers[slot];
-      if (armed !== null && armed !== undefined) this.#clock.cancel(armed);
+      const armed = this.#timerIn(slot);
+      if (armed !== null) this.#engine.clock.cancel(armed);
       const delayMs = outputs.delays[position] ?? Number.NaN;
-      this.#timers[slot] = Number.isNaN(delayMs) ? null : this.#clock.arm(delayMs, this, slot);
+      this.#keep(slot, Number.isNaN(delayMs) ? null : this.#engine.clock.arm(delayMs, this, slot));
     }
     outputs.top = base;
   }
 }
 
-function noTimers(count: number): (ChartTimer | null)[] {
-  const timers: (ChartTimer | null)[] = [];
-  for (let slot = 0; slot < count; slot += 1) timers.push(null);
-  return timers;
+/** A chart that goes on where a persisted one was. */
+class RestoredChart<Context, Fact extends { readonly type: string }, Command> extends CompiledChart<Context, Fact, Command> {
+  readonly #restored: Leaf<Context, Fact, Command>;
+  readonly #timers: readonly ArmedTimer[];
+
+  constructor(
+    engine: Engine<Context, Fact, Command>,
+    host: ChartHost<Command>,
+    { snapshot, timers }: PersistedChart<Context>,
+    leaf: Leaf<Context, Fact, Command>,
+  ) {
+    super(engine, host, snapshot.context);
+    this.#restored = leaf;
+    this.#timers = timers;
+  }
+
+  override start(): void {
+    this.resumeIn(this.#restored, this.#timers);
+  }
 }
 
 function deadlineEvent(id: string): ControlEvent {

@@ -104,7 +104,9 @@ export function describeReason(reason: CloseReason): ReasonEntry {
   return entry;
 }
 
+const deadlineByReason: ReadonlyMap<string, DeadlineName> = new Map(deadlineNames.map((name) => [`timeout.${name}`, name]));
+
 /** The deadline a reason names, or null when the reason is not a deadline. */
 export function deadlineOf(reason: CloseReason): DeadlineName | null {
-  return deadlineNames.find((name) => reason === `timeout.${name}`) ?? null;
+  return deadlineByReason.get(reason) ?? null;
 }

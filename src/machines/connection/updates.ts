@@ -10,8 +10,32 @@ import type { ConnectionFact } from './events.ts';
 
 type Args = ChartArgs<ConnectionContext, ConnectionFact>;
 
+/** Written out so that every context has the one shape that `initialContext` gave the first: a spread would give it another. */
+function copyOf(context: ConnectionContext): { -readonly [Key in keyof ConnectionContext]: ConnectionContext[Key] } {
+  return {
+    timeouts: context.timeouts,
+    attempt: context.attempt,
+    attemptsMax: context.attemptsMax,
+    keepHalfOpen: context.keepHalfOpen,
+    answerable: context.answerable,
+    quietMs: context.quietMs,
+    ageMs: context.ageMs,
+    reason: context.reason,
+  };
+}
+
 function withReason(context: ConnectionContext, reason: CloseReason): ConnectionContext {
-  return context.reason === null ? { ...context, reason } : context;
+  if (context.reason !== null) return context;
+  const next = copyOf(context);
+  next.reason = reason;
+  return next;
+}
+
+function withQuiet(context: ConnectionContext, quietMs: number): ConnectionContext {
+  if (context.quietMs === quietMs) return context;
+  const next = copyOf(context);
+  next.quietMs = quietMs;
+  return next;
 }
 
 export const updates = {
@@ -21,26 +45,35 @@ export const updates = {
   /** The reason came with the fact. */
   recordGivenReason: ({ context, event }: Args): ConnectionContext =>
     withReason(context, 'reason' in event ? event.reason : 'internal.invariant'),
-  rememberRoute: ({ context, event }: Args): ConnectionContext =>
-    event.type === 'sniff.routed'
-      ? {
-          ...context,
-          timeouts: event.timeouts,
-          attemptsMax: event.attemptsMax,
-          keepHalfOpen: event.keepHalfOpen,
-          answerable: event.answerable,
-        }
-      : context,
-  rememberPreface: ({ context, event }: Args): ConnectionContext =>
-    event.type === 'preface.received' && event.answerable !== context.answerable
-      ? { ...context, answerable: event.answerable }
-      : context,
-  countAttempt: ({ context }: Args): ConnectionContext => ({ ...context, attempt: context.attempt + 1 }),
+  rememberRoute: ({ context, event }: Args): ConnectionContext => {
+    if (event.type !== 'sniff.routed') return context;
+    const next = copyOf(context);
+    next.timeouts = event.timeouts;
+    next.attemptsMax = event.attemptsMax;
+    next.keepHalfOpen = event.keepHalfOpen;
+    next.answerable = event.answerable;
+    return next;
+  },
+  rememberPreface: ({ context, event }: Args): ConnectionContext => {
+    if (event.type !== 'preface.received' || event.answerable === context.answerable) return context;
+    const next = copyOf(context);
+    next.answerable = event.answerable;
+    return next;
+  },
+  countAttempt: ({ context }: Args): ConnectionContext => {
+    const next = copyOf(context);
+    next.attempt += 1;
+    return next;
+  },
   rememberQuiet: ({ context, event }: Args): ConnectionContext =>
-    event.type === 'bytes.flowed' ? { ...context, quietMs: event.quietMs } : context,
-  forgetQuiet: ({ context }: Args): ConnectionContext => (context.quietMs === 0 ? context : { ...context, quietMs: 0 }),
-  rememberAge: ({ context, event }: Args): ConnectionContext =>
-    'ageMs' in event ? { ...context, ageMs: event.ageMs } : context,
+    event.type === 'bytes.flowed' ? withQuiet(context, event.quietMs) : context,
+  forgetQuiet: ({ context }: Args): ConnectionContext => withQuiet(context, 0),
+  rememberAge: ({ context, event }: Args): ConnectionContext => {
+    if (!('ageMs' in event)) return context;
+    const next = copyOf(context);
+    next.ageMs = event.ageMs;
+    return next;
+  },
 } as const;
 
 export const guards = {
