@@ -8,5 +8,8 @@ import { ProxyError } from './errors.ts';
 export function durationMs(value: number | string): number {
   const parsed = parseDuration(value);
   if (parsed.ok) return parsed.ms;
-  throw new ProxyError('SALLYPORT_CONFIG_INVALID', `${parsed.message}: expected ${durationExpected}, got ${String(value)}`);
+  throw new ProxyError(
+    'SALLYPORT_CONFIG_INVALID',
+    `${parsed.message}: expected ${durationExpected}, got ${String(value)}`,
+  );
 }

@@ -16,15 +16,60 @@ interface CodeEntry {
 }
 
 export const errorCodes = {
-  SALLYPORT_CONFIG_INVALID: { side: 'internal', retryable: false, blame: 'embedder', meaning: 'the configuration has errors; all of them are in `problems`' },
-  SALLYPORT_CONFIG_UNREADABLE: { side: 'internal', retryable: false, blame: 'environment', meaning: 'the configuration file cannot be read' },
-  SALLYPORT_LISTEN_FAILED: { side: 'downstream', retryable: true, blame: 'environment', meaning: 'a listener could not bind; nothing was left half-started' },
-  SALLYPORT_START_TIMEOUT: { side: 'internal', retryable: true, blame: 'environment', meaning: 'the listeners were not bound within the startup deadline' },
-  SALLYPORT_LIFECYCLE: { side: 'internal', retryable: false, blame: 'embedder', meaning: 'the proxy is not in a state that allows this call' },
-  SALLYPORT_CHART_UNSUPPORTED: { side: 'internal', retryable: false, blame: 'bug', meaning: 'a chart uses a feature the compiler does not implement' },
-  SALLYPORT_CHART_INVALID: { side: 'internal', retryable: false, blame: 'bug', meaning: 'a chart names a delay, target, guard, action or key that does not exist' },
-  SALLYPORT_UNKNOWN_CONNECTION: { side: 'internal', retryable: false, blame: 'embedder', meaning: 'no live connection has this id' },
-  SALLYPORT_INVARIANT: { side: 'internal', retryable: false, blame: 'bug', meaning: 'something happened that must be impossible; please report it' },
+  SALLYPORT_CONFIG_INVALID: {
+    side: 'internal',
+    retryable: false,
+    blame: 'embedder',
+    meaning: 'the configuration has errors; all of them are in `problems`',
+  },
+  SALLYPORT_CONFIG_UNREADABLE: {
+    side: 'internal',
+    retryable: false,
+    blame: 'environment',
+    meaning: 'the configuration file cannot be read',
+  },
+  SALLYPORT_LISTEN_FAILED: {
+    side: 'downstream',
+    retryable: true,
+    blame: 'environment',
+    meaning: 'a listener could not bind; nothing was left half-started',
+  },
+  SALLYPORT_START_TIMEOUT: {
+    side: 'internal',
+    retryable: true,
+    blame: 'environment',
+    meaning: 'the listeners were not bound within the startup deadline',
+  },
+  SALLYPORT_LIFECYCLE: {
+    side: 'internal',
+    retryable: false,
+    blame: 'embedder',
+    meaning: 'the proxy is not in a state that allows this call',
+  },
+  SALLYPORT_CHART_UNSUPPORTED: {
+    side: 'internal',
+    retryable: false,
+    blame: 'bug',
+    meaning: 'a chart uses a feature the compiler does not implement',
+  },
+  SALLYPORT_CHART_INVALID: {
+    side: 'internal',
+    retryable: false,
+    blame: 'bug',
+    meaning: 'a chart names a delay, target, guard, action or key that does not exist',
+  },
+  SALLYPORT_UNKNOWN_CONNECTION: {
+    side: 'internal',
+    retryable: false,
+    blame: 'embedder',
+    meaning: 'no live connection has this id',
+  },
+  SALLYPORT_INVARIANT: {
+    side: 'internal',
+    retryable: false,
+    blame: 'bug',
+    meaning: 'something happened that must be impossible; please report it',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;

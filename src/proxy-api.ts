@@ -37,7 +37,13 @@ export type ProxyEvent =
   | { readonly event: 'proxy.draining'; readonly connections: number; readonly timeoutMs: number }
   | { readonly event: 'proxy.stopped' }
   | { readonly event: 'connection.opened'; readonly connection: ConnectionSnapshot }
-  | { readonly event: 'connection.moved'; readonly connectionId: string; readonly from: string; readonly to: string; readonly on: string }
+  | {
+      readonly event: 'connection.moved';
+      readonly connectionId: string;
+      readonly from: string;
+      readonly to: string;
+      readonly on: string;
+    }
   /** The idle deadline is near: a quarter of it, at most a minute, is left. */
   | { readonly event: 'connection.idling'; readonly connection: ConnectionSnapshot }
   | ClosedRecord

@@ -16,14 +16,19 @@ type ConnectionFace = Pick<Proxy, 'connections' | 'connections$' | 'actor' | 'ex
 
 export function proxyConnections(runtime: ProxyRuntime): ConnectionFace {
   const { live } = runtime.registry;
-  const list = (filter: ConnectionFilter = {}) => selected([...live.values()].map((one) => one.snapshot()), filter);
+  const list = (filter: ConnectionFilter = {}) =>
+    selected(
+      [...live.values()].map((one) => one.snapshot()),
+      filter,
+    );
   return {
     connections: list,
     connections$: new Observable((observer) => {
       observer.next(list());
       const subscription = runtime.observation.bus.events$.subscribe({
         next: ({ event }) => {
-          if (event === 'connection.opened' || event === 'connection.moved' || event === 'connection.closed') observer.next(list());
+          if (event === 'connection.opened' || event === 'connection.moved' || event === 'connection.closed')
+            observer.next(list());
         },
         complete: () => observer.complete(),
       });
@@ -60,7 +65,11 @@ function selected(snapshots: readonly ConnectionSnapshot[], filter: ConnectionFi
 function actorOf(connection: Connection, runtime: ProxyRuntime): ConnectionActor {
   const getSnapshot = () => {
     const { snapshot } = connection.chart.persist();
-    return connectionMachine.resolveState({ value: snapshot.value, context: snapshot.context, status: snapshot.status });
+    return connectionMachine.resolveState({
+      value: snapshot.value,
+      context: snapshot.context,
+      status: snapshot.status,
+    });
   };
   return {
     id: connection.connectionId,

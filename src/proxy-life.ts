@@ -107,7 +107,8 @@ export class ProxyLife {
 
   #requestDrain(timeoutMs: number): void {
     const isRunning = this.#actor.getSnapshot().matches('RUNNING');
-    if (isRunning) this.#ports.publish({ event: 'proxy.draining', connections: this.#ports.registry.live.size, timeoutMs });
+    if (isRunning)
+      this.#ports.publish({ event: 'proxy.draining', connections: this.#ports.registry.live.size, timeoutMs });
     this.#tell({ type: 'drain.requested', timeoutMs });
   }
 

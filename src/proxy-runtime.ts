@@ -46,7 +46,12 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
   const ledger = createLedger(clock, observation.reports);
   const dial =
     dependencies.dialer ??
-    createDialer({ clock, ledger, resolver: dependencies.resolver ?? systemResolver, report: observation.reports.trouble });
+    createDialer({
+      clock,
+      ledger,
+      resolver: dependencies.resolver ?? systemResolver,
+      report: observation.reports.trouble,
+    });
   const ports: ConnectionPorts = { clock, dial, reports: observation.reports };
   const registry = new Registry(random, observation.reports.trouble);
   const tables = new Map(plan.listeners.map((listener) => [listener.port, compileListener(listener, plan.detectors)]));
@@ -58,7 +63,9 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     releaseMs,
     prepare: async () => {
       registry.slots = new SlotCounter(await capOf(plan, logger));
-      return plan.listeners.map((listener) => postOf(listener, { plan, tables, registry, ports, clock, ledger, observation }));
+      return plan.listeners.map((listener) =>
+        postOf(listener, { plan, tables, registry, ports, clock, ledger, observation }),
+      );
     },
     publish: (event) => observation.announce(event),
     finished: () => observation.close({ event: 'proxy.stopped' }),
@@ -108,7 +115,13 @@ function postOf(listener: ListenerPlan, parts: PostParts): Post {
   const table = parts.tables.get(listener.port) ?? compileListener(listener, plan.detectors);
   const known = plan.detectors.map(({ detector }) => detector);
   return {
-    listener: createListener({ host: listener.host, port: listener.port, clock, ledger, report: observation.reports.trouble }),
+    listener: createListener({
+      host: listener.host,
+      port: listener.port,
+      clock,
+      ledger,
+      report: observation.reports.trouble,
+    }),
     acceptor: new Acceptor(listener, new Sniffer(table, known), registry, ports),
   };
 }

@@ -3,7 +3,13 @@
  *
  * Decides nothing; it reads what the connection and its chart know at the moment of CLOSED.
  */
-import { deadlineOf, describeReason, type CloseReason, type CloseSide, type ReleaseManner } from '../machines/connection/close-reason.ts';
+import {
+  deadlineOf,
+  describeReason,
+  type CloseReason,
+  type CloseSide,
+  type ReleaseManner,
+} from '../machines/connection/close-reason.ts';
 import type { Connection } from './connection.ts';
 import type { Address } from './leg.ts';
 import type { ClosedRecord } from './reports.ts';
@@ -51,7 +57,10 @@ function fullCloseOf({ endedFirst, downstream, upstream }: Connection): Connecti
 }
 
 /** The deadline that passed, its limit, and the line it was configured on; the route's own line for every other reason. */
-function limitOf({ route, listener }: Connection, reason: CloseReason): Pick<ClosedRecord, 'deadline' | 'limitMs' | 'configPath'> {
+function limitOf(
+  { route, listener }: Connection,
+  reason: CloseReason,
+): Pick<ClosedRecord, 'deadline' | 'limitMs' | 'configPath'> {
   const deadline = deadlineOf(reason);
   if (deadline === null) return { deadline, limitMs: null, configPath: route?.configPath ?? null };
   const timeouts = route?.timeouts ?? listener.plan.timeouts;

@@ -10,7 +10,11 @@ import type { Subscription } from 'rxjs';
 import { stateOf } from '../machines/chart/chart.ts';
 import type { CloseReason, CloseSide } from '../machines/connection/close-reason.ts';
 import type { ConnectionCommand } from '../machines/connection/commands.ts';
-import { createConnectionChart, type ConnectionChart, type ConnectionHost } from '../machines/connection/connection-chart.ts';
+import {
+  createConnectionChart,
+  type ConnectionChart,
+  type ConnectionHost,
+} from '../machines/connection/connection-chart.ts';
 import type { ConnectionFact } from '../machines/connection/events.ts';
 import { canRefuse, refusal } from '../protocols/refusals.ts';
 import type { RoutePlan } from '../routing/plan.ts';
@@ -72,7 +76,12 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     this.#ports = ports;
     this.acceptedAtMs = ports.clock.nowMs();
     this.#reportedByteAtMs = this.acceptedAtMs;
-    this.chart = createConnectionChart(listener.interpreter, { timeouts: listener.plan.timeouts.values }, ports.clock, this);
+    this.chart = createConnectionChart(
+      listener.interpreter,
+      { timeouts: listener.plan.timeouts.values },
+      ports.clock,
+      this,
+    );
   }
 
   /** Begins the life of a connection whose slot has been claimed. */

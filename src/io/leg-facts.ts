@@ -1,10 +1,10 @@
 /**
- * Hears the facts of one leg on behalf of its connection. A Subscriber itself, so that RxJS wraps nothing around it.
+ * Hears the facts of one leg on behalf of its connection.
  *
  * Decides nothing.
  */
-import { Subscriber } from 'rxjs';
 import type { LegFact } from './leg.ts';
+import { Sink } from './sink.ts';
 import type { Side } from './splice.ts';
 
 export interface FactOwner {
@@ -13,7 +13,7 @@ export interface FactOwner {
   broken(error: unknown): void;
 }
 
-export class LegFacts extends Subscriber<LegFact> {
+export class LegFacts extends Sink<LegFact> {
   readonly #owner: FactOwner;
   readonly #side: Side;
 

@@ -4,10 +4,10 @@
  *
  * Decides nothing; how long this may take is the chart's `linger`.
  */
-import { Subscriber } from 'rxjs';
 import type { Leg } from './leg.ts';
+import { Sink } from './sink.ts';
 
-export class Refusing extends Subscriber<Uint8Array> {
+export class Refusing extends Sink<Uint8Array> {
   readonly #leg: Leg;
   readonly #done: () => void;
   readonly #broken: (error: unknown) => void;
@@ -40,7 +40,6 @@ export class Refusing extends Subscriber<Uint8Array> {
     this.settle();
   }
 
-  /** A leg tells its failures as facts; an error can only be ours. */
   protected override _error(error: unknown): void {
     this.#broken(error);
   }

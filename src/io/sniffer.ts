@@ -22,7 +22,13 @@ export interface Sighting {
 export type SniffOutcome =
   | { readonly kind: 'routed'; readonly route: RoutePlan; readonly sighting: Sighting }
   /** `detail`: one clause for the record. */
-  | { readonly kind: 'refused'; readonly reason: CloseReason; readonly route: RoutePlan | null; readonly sighting: Sighting; readonly detail: string | null }
+  | {
+      readonly kind: 'refused';
+      readonly reason: CloseReason;
+      readonly route: RoutePlan | null;
+      readonly sighting: Sighting;
+      readonly detail: string | null;
+    }
   /** `answerable`: the bytes are surely those of a protocol in which a refusal can be written. */
   | { readonly kind: 'waiting'; readonly answerable: boolean; readonly suspected: string | null };
 
@@ -96,7 +102,8 @@ export class Sniffer {
   /** The outcome for a client that stays silent. */
   serverFirst(ip: string): SniffOutcome {
     const route = this.#table.serverFirst({ ip });
-    if (route === null) return { kind: 'refused', reason: 'refused.route', route: null, sighting: unseen, detail: null };
+    if (route === null)
+      return { kind: 'refused', reason: 'refused.route', route: null, sighting: unseen, detail: null };
     return outcomeOf({ kind: 'route', route }, unseen);
   }
 
@@ -115,7 +122,8 @@ function isRefusedInWords(decision: RouteDecision): boolean {
 }
 
 function outcomeOf(decision: RouteDecision, sighting: Sighting): SniffOutcome {
-  if (decision.kind === 'refused') return { kind: 'refused', reason: decision.reason, route: null, sighting, detail: null };
+  if (decision.kind === 'refused')
+    return { kind: 'refused', reason: decision.reason, route: null, sighting, detail: null };
   const { route } = decision;
   if (route.action.type === 'forward') return { kind: 'routed', route, sighting };
   return { kind: 'refused', reason: 'route.blocked', route, sighting, detail: null };

@@ -5,8 +5,8 @@
  * subscription per direction, no operators; a chunk is passed on within the call (src/io/leg.ts, law 9).
  * Buffered per direction: what the writing leg queues before it says stop, plus one read.
  */
-import { Subscriber } from 'rxjs';
 import type { Leg } from './leg.ts';
+import { Sink } from './sink.ts';
 
 export type Side = 'downstream' | 'upstream';
 
@@ -77,8 +77,8 @@ export class Splice {
   }
 }
 
-/** One direction: writes the source's bytes to the sink. A Subscriber itself, so that RxJS wraps nothing around it. */
-class Direction extends Subscriber<Uint8Array> {
+/** One direction: writes the source's bytes to the sink.*/
+class Direction extends Sink<Uint8Array> {
   /** True exactly when everything this direction will carry has been handed over, FIN included, or has nobody to take it. */
   isDelivered = false;
   readonly #side: Side;
@@ -106,7 +106,6 @@ class Direction extends Subscriber<Uint8Array> {
     this.#owner.sideEnded(this.#side);
   }
 
-  /** A leg tells its failures as facts; an error can only be ours. */
   protected override _error(error: unknown): void {
     this.#owner.broken(error);
   }

@@ -30,7 +30,7 @@ async function pour(socket: Socket, next: () => number): Promise<string> {
   const hash = createHash('sha256');
   const pattern = Buffer.alloc(mebibyte);
   for (let at = 0; at < pattern.length; at += 4) pattern.writeUInt32LE(next(), at);
-  for (let sent = 0; sent < size; ) {
+  for (let sent = 0; sent < size;) {
     const from = next() % (pattern.length - 200_000);
     const chunk = pattern.subarray(from, from + Math.min(size - sent, 1 + (next() % 200_000)));
     hash.update(chunk);
@@ -42,7 +42,10 @@ async function pour(socket: Socket, next: () => number): Promise<string> {
 }
 
 /** Reads to FIN, stalling now and then for a few turns of the loop. Answers with the digest of what came. */
-async function drink(socket: Socket, next: () => number): Promise<{ readonly digest: string; readonly length: number }> {
+async function drink(
+  socket: Socket,
+  next: () => number,
+): Promise<{ readonly digest: string; readonly length: number }> {
   const hash: Hash = createHash('sha256');
   let length = 0;
   socket.on('data', (chunk: Buffer) => {

@@ -11,7 +11,14 @@ describe.each(['compiled', 'xstate'] as const)('deadlines under the %s interpret
     const client = await dialPeer(world.port);
     client.send('x');
     const [record] = await world.closed(1);
-    expect(record).toMatchObject({ reason: 'timeout.idle', by: 'proxy', deadline: 'idle', limitMs: 120, configPath: 'timeouts.idle', state: 'ESTABLISHED' });
+    expect(record).toMatchObject({
+      reason: 'timeout.idle',
+      by: 'proxy',
+      deadline: 'idle',
+      limitMs: 120,
+      configPath: 'timeouts.idle',
+      state: 'ESTABLISHED',
+    });
     expect(await client.closed).toBe('reset');
   });
 
@@ -43,7 +50,11 @@ describe.each(['compiled', 'xstate'] as const)('deadlines under the %s interpret
 
   test('T08, T09: a route has an idle deadline of its own', async () => {
     await using origin = await Origin.echo();
-    await using world = await ProxyUnderTest.forward(origin.port, { interpreter, timeouts: { idle: '1h' }, route: { timeouts: { idle: 80 } } });
+    await using world = await ProxyUnderTest.forward(origin.port, {
+      interpreter,
+      timeouts: { idle: '1h' },
+      route: { timeouts: { idle: 80 } },
+    });
     await dialPeer(world.port);
     const [record] = await world.closed(1);
     expect(record).toMatchObject({ reason: 'timeout.idle', limitMs: 80, configPath: 'routes[0].timeouts.idle' });

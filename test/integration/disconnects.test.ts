@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { blackHole } from '../support/black-hole.ts';
 import { expectBaseline, openFiles } from '../support/census.ts';
-import { closedPort, dialPeer, Origin, Peer, ProxyUnderTest } from '../support/world.ts';
+import { closedPort, dialPeer, Origin, ProxyUnderTest, type Peer } from '../support/world.ts';
 
 describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpreter', (interpreter) => {
   test('L11, socket-error-handling.node: a refused dial closes the client at once, and the proxy lives on', async () => {
@@ -13,7 +13,12 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
     const client = await dialPeer(world.port);
     expect(await client.closed).toBe('reset');
     const [record] = await world.closed(1);
-    expect(record).toMatchObject({ reason: 'upstream.refused', by: 'upstream', state: 'DIALING', code: 'ECONNREFUSED' });
+    expect(record).toMatchObject({
+      reason: 'upstream.refused',
+      by: 'upstream',
+      state: 'DIALING',
+      code: 'ECONNREFUSED',
+    });
     await expectBaseline(world.proxy, files);
   });
 
@@ -46,7 +51,13 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
     await using world = await ProxyUnderTest.forward(hole.port, { interpreter, timeouts: { dial: 80 } });
     const client = await dialPeer(world.port);
     const [record] = await world.closed(1);
-    expect(record).toMatchObject({ reason: 'timeout.dial', by: 'upstream', deadline: 'dial', limitMs: 80, state: 'DIALING' });
+    expect(record).toMatchObject({
+      reason: 'timeout.dial',
+      by: 'upstream',
+      deadline: 'dial',
+      limitMs: 80,
+      state: 'DIALING',
+    });
     expect(await client.closed).toBe('reset');
   });
 
@@ -56,7 +67,13 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
     await using world = await ProxyUnderTest.start({
       interpreter,
       timeouts: { dial: 60, backoff: 10, dialBudget: 150 },
-      routes: [{ name: 'only', match: { ports: 0 }, action: { type: 'forward', targets: Array.from({ length: 9 }, () => target) } }],
+      routes: [
+        {
+          name: 'only',
+          match: { ports: 0 },
+          action: { type: 'forward', targets: Array.from({ length: 9 }, () => target) },
+        },
+      ],
     });
     await dialPeer(world.port);
     const [record] = await world.closed(1);
@@ -67,7 +84,13 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
     await using origin = await Origin.echo();
     await using world = await ProxyUnderTest.start({
       interpreter,
-      routes: [{ name: 'tls', match: { ports: 0, protocol: 'tls' }, action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } } }],
+      routes: [
+        {
+          name: 'tls',
+          match: { ports: 0, protocol: 'tls' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } },
+        },
+      ],
     });
     const client = await dialPeer(world.port);
     await world.inState('SNIFFING');
@@ -135,7 +158,11 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
     await using world = await ProxyUnderTest.start({
       interpreter,
       routes: [
-        { name: 'dead', match: { ports: 0, domains: 'dead.example' }, action: { type: 'forward', target: { host: '127.0.0.1', port: dead } } },
+        {
+          name: 'dead',
+          match: { ports: 0, domains: 'dead.example' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: dead } },
+        },
       ],
     });
     const files = await openFiles();

@@ -21,7 +21,13 @@ describe.each(['compiled', 'xstate'] as const)('half-close under the %s interpre
     expect(await client.closed).toBe('clean');
     const [record] = await world.closed(1);
     expect(record).toMatchObject({ reason: 'completed', by: 'downstream', bytesIn: 8, bytesOut: 26, interpreter });
-    expect(record?.path.map(([state]) => state)).toEqual(['ACCEPTED', 'SNIFFING', 'DIALING', 'ESTABLISHED', 'HALF_CLOSED']);
+    expect(record?.path.map(([state]) => state)).toEqual([
+      'ACCEPTED',
+      'SNIFFING',
+      'DIALING',
+      'ESTABLISHED',
+      'HALF_CLOSED',
+    ]);
   });
 
   test('L06, L09: an upstream that has ended still gets every byte the client sends', async () => {
@@ -64,11 +70,19 @@ describe.each(['compiled', 'xstate'] as const)('half-close under the %s interpre
 
   test('T12: an HALF_CLOSED connection on which nothing moves is ended by its own deadline', async () => {
     await using origin = await Origin.start();
-    await using world = await ProxyUnderTest.forward(origin.port, { interpreter, timeouts: { halfClosed: 60, idle: '1h' } });
+    await using world = await ProxyUnderTest.forward(origin.port, {
+      interpreter,
+      timeouts: { halfClosed: 60, idle: '1h' },
+    });
     const client = await dialPeer(world.port);
     client.send('x').end();
     const [record] = await world.closed(1);
-    expect(record).toMatchObject({ reason: 'timeout.halfClosed', deadline: 'halfClosed', limitMs: 60, state: 'HALF_CLOSED' });
+    expect(record).toMatchObject({
+      reason: 'timeout.halfClosed',
+      deadline: 'halfClosed',
+      limitMs: 60,
+      state: 'HALF_CLOSED',
+    });
     expect(await client.closed).toBe('reset');
   });
 });

@@ -39,10 +39,23 @@ describe.each(['compiled', 'xstate'] as const)('caps under the %s interpreter', 
     const files = await openFiles();
     const racers = Array.from({ length: 500 }, () => knock(world.port));
     const outcomes = await Promise.all(
-      racers.map((racer) => Promise.race([racer.closed.then(() => 'refused'), racer.atLeast(2).then(() => 'admitted', () => 'refused')])),
+      racers.map((racer) =>
+        Promise.race([
+          racer.closed.then(() => 'refused'),
+          racer.atLeast(2).then(
+            () => 'admitted',
+            () => 'refused',
+          ),
+        ]),
+      ),
     );
     expect(outcomes.filter((outcome) => outcome === 'admitted')).toHaveLength(50);
-    expect(world.proxy.counters()).toMatchObject({ accepted: 50, live: 50, refused: 450, refusedByReason: { 'refused.capacity': 450 } });
+    expect(world.proxy.counters()).toMatchObject({
+      accepted: 50,
+      live: 50,
+      refused: 450,
+      refusedByReason: { 'refused.capacity': 450 },
+    });
     expect(world.proxy.connections()).toHaveLength(50);
     for (const racer of racers) racer.reset();
     await world.closed(50);
@@ -61,7 +74,10 @@ describe.each(['compiled', 'xstate'] as const)('caps under the %s interpreter', 
 
   test("C03: a listener's own cap holds beside the global one", async () => {
     await using origin = await Origin.start((peer) => void peer.send('in'));
-    await using world = await ProxyUnderTest.forward(origin.port, { interpreter, listeners: { 0: { maxConnections: 1 } } });
+    await using world = await ProxyUnderTest.forward(origin.port, {
+      interpreter,
+      listeners: { 0: { maxConnections: 1 } },
+    });
     const first = await dialPeer(world.port);
     await first.atLeast(2);
     const second = knock(world.port);

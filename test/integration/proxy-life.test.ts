@@ -18,9 +18,10 @@ test('a port in use: the error names address and cause, and nothing is left half
   const free = await closedPort();
   const proxy = createProxy({ routes: [{ name: 'both', match: { ports: [free, address.port] }, action: forward(1) }] });
   const error: unknown = await proxy.start().catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(ProxyError);
-  expect(error).toMatchObject({ code: 'SALLYPORT_LISTEN_FAILED', message: expect.stringContaining(`[::]:${address.port}`) });
-  expect(error).toMatchObject({ message: expect.stringContaining('EADDRINUSE') });
+  if (!(error instanceof ProxyError)) throw new Error('expected a ProxyError');
+  expect(error.code).toBe('SALLYPORT_LISTEN_FAILED');
+  expect(error.message).toContain(`[::]:${address.port}`);
+  expect(error.message).toContain('EADDRINUSE');
   expect(await knock(free).closed).toBe('reset');
   expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
   await proxy.stop();
@@ -69,7 +70,12 @@ test('R07: listeners follow from the ports and ranges of the routes', async () =
       { name: 'list', match: { ports: [second] }, action: forward(origin.port) },
     ],
   });
-  expect(world.proxy.addresses().map(({ port }) => port).sort()).toEqual([first, second].sort());
+  expect(
+    world.proxy
+      .addresses()
+      .map(({ port }) => port)
+      .toSorted((left, right) => left - right),
+  ).toEqual([first, second].toSorted((left, right) => left - right));
   for (const port of [first, second]) expect((await (await dialPeer(port)).send('x').atLeast(1)).toString()).toBe('x');
 });
 
@@ -80,7 +86,11 @@ test('R10: several targets are taken in turn, and a dead one costs its client on
   await using world = await ProxyUnderTest.start({
     timeouts: { backoff: 5 },
     routes: [
-      { name: 'three', match: { ports: 0 }, action: { type: 'forward', targets: [target(left.port), target(await closedPort()), target(right.port)] } },
+      {
+        name: 'three',
+        match: { ports: 0 },
+        action: { type: 'forward', targets: [target(left.port), target(await closedPort()), target(right.port)] },
+      },
     ],
   });
   let answers = '';
@@ -135,19 +145,31 @@ describe.each(['compiled', 'xstate'] as const)('drain and stop under the %s inte
     client.send('hello');
     await client.atLeast(5);
     const [connection] = world.proxy.connections({ state: 'ESTABLISHED', route: 'only' });
-    expect(connection).toMatchObject({ bytesIn: 5, bytesOut: 5, interpreter, bufferedBytes: 0, leaf: 'ESTABLISHED.TUNNEL.ACTIVE' });
+    expect(connection).toMatchObject({
+      bytesIn: 5,
+      bytesOut: 5,
+      interpreter,
+      bufferedBytes: 0,
+      leaf: 'ESTABLISHED.TUNNEL.ACTIVE',
+    });
     const id = connection?.connectionId ?? '';
-    expect(world.proxy.explain(id)).toMatchObject({ isLive: true, sentence: expect.stringContaining('ESTABLISHED') });
+    expect(world.proxy.explain(id)).toMatchObject({ isLive: true });
+    expect(world.proxy.explain(id)?.sentence).toContain('ESTABLISHED');
     const actor = world.proxy.actor(id);
     const seen: unknown[] = [];
     actor?.subscribe((snapshot) => seen.push(snapshot.value));
     expect(actor?.getSnapshot().matches('ESTABLISHED')).toBe(true);
-    expect(actor?.getPersistedSnapshot().timers.map((timer) => timer.id)).toEqual(['xstate.after.idling.connection.ESTABLISHED.TUNNEL.ACTIVE']);
+    expect(actor?.getPersistedSnapshot().timers.map((timer) => timer.id)).toEqual([
+      'xstate.after.idling.connection.ESTABLISHED.TUNNEL.ACTIVE',
+    ]);
     actor?.send({ type: 'kill.requested', reason: 'operator.killed' });
     expect(seen).toEqual(['CLOSED']);
     expect(world.proxy.kill(id)).toBe(false);
     const explained = world.proxy.explain(id);
-    expect(explained).toMatchObject({ isLive: false, record: { reason: 'operator.killed', by: 'operator', interpreter } });
+    expect(explained).toMatchObject({
+      isLive: false,
+      record: { reason: 'operator.killed', by: 'operator', interpreter },
+    });
     expect(explained?.timeline.map(({ state, event }) => [state, event])).toEqual([
       ['ACCEPTED', 'admission.granted'],
       ['SNIFFING', 'sniff.routed'],
@@ -175,6 +197,12 @@ test('events: an iterator ends with the proxy, and a listener that throws is cou
   await world.proxy.stop();
   await iterated;
   expect(seen[0]).toBe('connection.opened');
-  expect(seen.filter((event) => event !== 'connection.moved')).toEqual(['connection.opened', 'connection.closed', 'handler.failed', 'proxy.draining', 'proxy.stopped']);
+  expect(seen.filter((event) => event !== 'connection.moved')).toEqual([
+    'connection.opened',
+    'connection.closed',
+    'handler.failed',
+    'proxy.draining',
+    'proxy.stopped',
+  ]);
   expect(world.proxy.counters().handlerFailures).toBe(1);
 });

@@ -10,7 +10,9 @@ const get = (host: string) => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
 
 /** Origins by name, each answering with its name first and then echoing. */
 async function namedOrigins(...names: string[]): Promise<AsyncDisposable & { port(name: string): number }> {
-  const origins = await Promise.all(names.map((name) => Origin.start((peer) => void peer.send(`${name}:`).socket.pipe(peer.socket))));
+  const origins = await Promise.all(
+    names.map((name) => Origin.start((peer) => void peer.send(`${name}:`).socket.pipe(peer.socket))),
+  );
   return {
     port: (name) => origins[names.indexOf(name)]?.port ?? 0,
     [Symbol.asyncDispose]: async () => {
@@ -36,7 +38,13 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     if (address === null || typeof address === 'string') throw new Error('no port');
     await using world = await ProxyUnderTest.start({
       interpreter,
-      routes: [{ name: 'web', match: { ports: 0, protocol: 'http' }, action: { type: 'forward', target: { host: '127.0.0.1', port: address.port } } }],
+      routes: [
+        {
+          name: 'web',
+          match: { ports: 0, protocol: 'http' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: address.port } },
+        },
+      ],
     });
     const idle = await Promise.all(Array.from({ length: 20 }, () => dialPeer(world.port)));
     const answer = await fetch(`http://127.0.0.1:${world.port}/`, { headers: { connection: 'close' } });
@@ -57,7 +65,11 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
           match: { ports: 0, protocol },
           action: { type: 'forward' as const, target: { host: '127.0.0.1', port: origins.port(protocol) } },
         })),
-        { name: 'rest', match: { ports: 0 }, action: { type: 'forward', target: { host: '127.0.0.1', port: origins.port('rest') } } },
+        {
+          name: 'rest',
+          match: { ports: 0 },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origins.port('rest') } },
+        },
       ],
     });
     const says: Readonly<Record<string, Uint8Array>> = {
@@ -83,7 +95,10 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
       tls: { mode: 'passthrough' as const },
       action: { type: 'forward' as const, target: { host: '127.0.0.1', port: origins.port(name) } },
     });
-    await using world = await ProxyUnderTest.start({ interpreter, routes: [route('a', ['a.example']), route('b', ['*.b.example'])] });
+    await using world = await ProxyUnderTest.start({
+      interpreter,
+      routes: [route('a', ['a.example']), route('b', ['*.b.example'])],
+    });
     await answerTo(world, clientHello({ serverName: 'A.Example' }), 'a:');
     const slow = await dialPeer(world.port);
     const hello = clientHello({ serverName: 'x.b.example' });
@@ -110,8 +125,17 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     await using world = await ProxyUnderTest.start({
       interpreter,
       routes: [
-        { name: 'http', match: { ports: 0, protocol: 'http' }, action: { type: 'forward', target: { host: '127.0.0.1', port: origins.port('http') } } },
-        { name: 'mail', match: { ports: 0, protocol: 'ssh' }, timeouts: { serverFirst: 50 }, action: { type: 'forward', target: { host: '127.0.0.1', port: mail.port } } },
+        {
+          name: 'http',
+          match: { ports: 0, protocol: 'http' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origins.port('http') } },
+        },
+        {
+          name: 'mail',
+          match: { ports: 0, protocol: 'ssh' },
+          timeouts: { serverFirst: 50 },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: mail.port } },
+        },
       ],
     });
     const silent = await dialPeer(world.port);
@@ -126,8 +150,16 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
       interpreter,
       detectors: { redis: false },
       routes: [
-        { name: 'http', match: { ports: 0, protocol: 'http' }, action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } } },
-        { name: 'rest', match: { ports: 0 }, action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } } },
+        {
+          name: 'http',
+          match: { ports: 0, protocol: 'http' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } },
+        },
+        {
+          name: 'rest',
+          match: { ports: 0 },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } },
+        },
       ],
     });
     const client = await dialPeer(world.port);
@@ -145,7 +177,13 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     await using world = await ProxyUnderTest.start({
       interpreter,
       timeouts: { sniff: 60 },
-      routes: [{ name: 'redis', match: { ports: 0, protocol: 'redis' }, action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } } }],
+      routes: [
+        {
+          name: 'redis',
+          match: { ports: 0, protocol: 'redis' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } },
+        },
+      ],
     });
     const redis = await dialPeer(world.port);
     redis.send('*1\r\n$4\r\nPING\r\n');
@@ -164,7 +202,13 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     await using world = await ProxyUnderTest.start({
       interpreter,
       timeouts: { sniff: 120 },
-      routes: [{ name: 'tls', match: { ports: 0, protocol: 'tls' }, action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } } }],
+      routes: [
+        {
+          name: 'tls',
+          match: { ports: 0, protocol: 'tls' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } },
+        },
+      ],
     });
     const hello = clientHello({ serverName: 'a.example' });
     const stopped = await dialPeer(world.port);
@@ -175,7 +219,8 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
       trickling.send(hello.subarray(position, position + 1));
       position += 1;
       const before = world.records.length;
-      for (let turn = 0; turn < 2000 && world.records.length === before; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      for (let turn = 0; turn < 2000 && world.records.length === before; turn += 1)
+        await new Promise((resolve) => setImmediate(resolve));
     }
     await world.closed(2);
     expect(world.records.map(({ reason }) => reason)).toEqual(['timeout.sniff', 'timeout.sniff']);
@@ -187,7 +232,13 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     await using origin = await Origin.echo();
     await using world = await ProxyUnderTest.start({
       interpreter,
-      routes: [{ name: 'a', match: { ports: 0, domains: 'a.example' }, action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } } }],
+      routes: [
+        {
+          name: 'a',
+          match: { ports: 0, domains: 'a.example' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } },
+        },
+      ],
     });
     const http = await dialPeer(world.port);
     http.send(get('b.example'));
@@ -205,14 +256,24 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     tls.end();
     await world.closed(3);
     expect(origin.peers).toHaveLength(0);
-    expect(world.records.map(({ reason }) => reason).sort()).toEqual(['refused.protocol', 'refused.route', 'refused.route']);
+    expect(world.records.map(({ reason }) => reason).toSorted()).toEqual([
+      'refused.protocol',
+      'refused.route',
+      'refused.route',
+    ]);
   });
 
   test('malformed input: a lying ClientHello is answered with an alert and recorded as malformed', async () => {
     await using origin = await Origin.echo();
     await using world = await ProxyUnderTest.start({
       interpreter,
-      routes: [{ name: 'tls', match: { ports: 0, protocol: 'tls' }, action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } } }],
+      routes: [
+        {
+          name: 'tls',
+          match: { ports: 0, protocol: 'tls' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } },
+        },
+      ],
     });
     const hello = Buffer.from(clientHello({ serverName: 'a.example' }));
     hello[43] = 200;
@@ -232,10 +293,18 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
       detectors: {
         mine: (prefix: Uint8Array) => {
           if (prefix[0] === 0x21) throw new Error('the detector is broken');
-          return prefix[0] === 0x40 ? { verdict: 'match', preface: { serverName: null, alpn: [] } } : { verdict: 'noMatch' };
+          return prefix[0] === 0x40
+            ? { verdict: 'match', preface: { serverName: null, alpn: [] } }
+            : { verdict: 'noMatch' };
         },
       },
-      routes: [{ name: 'mine', match: { ports: 0, protocol: 'mine' }, action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } } }],
+      routes: [
+        {
+          name: 'mine',
+          match: { ports: 0, protocol: 'mine' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origin.port } },
+        },
+      ],
     });
     const bad = await dialPeer(world.port);
     bad.send('!');

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { expectBaseline, openFiles } from '../support/census.ts';
 import { clientHello } from '../support/tls-hello.ts';
-import { closedPort, dialPeer, Origin, Peer, ProxyUnderTest } from '../support/world.ts';
+import { closedPort, dialPeer, Origin, ProxyUnderTest, type Peer } from '../support/world.ts';
 
 /** Runs `count` tasks, at most `width` at a time. */
 async function inParallel(count: number, width: number, task: (index: number) => Promise<void>): Promise<void> {
@@ -37,10 +37,10 @@ describe.each(['compiled', 'xstate'] as const)('storms under the %s interpreter'
     origin.letGo();
     await expectBaseline(world.proxy, files);
     expect(world.proxy.counters().accepted).toBeGreaterThan(700);
-    expect(world.proxy.counters().closedByReason).toEqual({
-      'downstream.left': expect.any(Number),
-      'downstream.reset': expect.any(Number),
-    });
+    expect(Object.keys(world.proxy.counters().closedByReason).toSorted()).toEqual([
+      'downstream.left',
+      'downstream.reset',
+    ]);
   });
 
   test('L32: a slow upstream that accepts and never answers holds nobody beyond the idle deadline', async () => {
@@ -85,8 +85,8 @@ describe.each(['compiled', 'xstate'] as const)('storms under the %s interpreter'
     await world.closed(150);
     origin.letGo();
     await expectBaseline(world.proxy, files);
-    const routes = world.records.reduce<Record<string, number>>((sum, { route }) => ({ ...sum, [`${route}`]: (sum[`${route}`] ?? 0) + 1 }), {});
-    expect(routes).toEqual({ tls: 50, http: 50, rest: 50 });
+    const taken = (name: string) => world.records.filter(({ route }) => route === name).length;
+    expect([taken('tls'), taken('http'), taken('rest')]).toEqual([50, 50, 50]);
   });
 
   test('L26: many rapid reconnects from the same address and port each get a connection of their own', async () => {

@@ -173,9 +173,12 @@ describe('what a request is', () => {
     expect(detect(head, true)).toEqual(match('a.example'));
   });
 
-  test.each(['hello', 'x!#$%&', 'Get / HTTP/1.1', 'quit'])('M01: %j is no request: methods are capital letters and hyphens', (text) => {
-    expect(detect(text)).toEqual({ verdict: 'noMatch' });
-  });
+  test.each(['hello', 'x!#$%&', 'Get / HTTP/1.1', 'quit'])(
+    'M01: %j is no request: methods are capital letters and hyphens',
+    (text) => {
+      expect(detect(text)).toEqual({ verdict: 'noMatch' });
+    },
+  );
 
   test('M01: an unusual method is surely HTTP only once the version begins', () => {
     const surely = (text: string) => isSurelyHttp(bytesOf(text));

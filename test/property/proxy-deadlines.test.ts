@@ -50,7 +50,11 @@ describe('the proxy machine', () => {
   });
 
   test('a second request ends a drain at once when it asks for no time, and changes nothing otherwise', () => {
-    const facts = [{ type: 'start.requested' }, { type: 'listeners.bound' }, { type: 'drain.requested', timeoutMs: 700 }] as const;
+    const facts = [
+      { type: 'start.requested' },
+      { type: 'listeners.bound' },
+      { type: 'drain.requested', timeoutMs: 700 },
+    ] as const;
     const { actor } = unanswered(...facts);
     actor.send({ type: 'drain.requested', timeoutMs: 90_000 });
     expect(actor.getSnapshot().value).toBe('DRAINING');
@@ -63,7 +67,12 @@ describe('the proxy machine', () => {
       [{ type: 'start.requested' }],
       [{ type: 'start.requested' }, { type: 'listeners.failed' }],
       [{ type: 'start.requested' }, { type: 'listeners.bound' }, { type: 'drain.requested', timeoutMs: 5 }],
-      [{ type: 'start.requested' }, { type: 'listeners.bound' }, { type: 'drain.requested', timeoutMs: 5 }, { type: 'connections.closed' }],
+      [
+        { type: 'start.requested' },
+        { type: 'listeners.bound' },
+        { type: 'drain.requested', timeoutMs: 5 },
+        { type: 'connections.closed' },
+      ],
     ] as const) {
       const { clock, actor } = unanswered(...facts);
       clock.advance(100_000);

@@ -14,7 +14,7 @@ export class Peer {
   readonly ended: Promise<void>;
   /** Resolves when the socket is gone: `reset` or `clean`. */
   readonly closed: Promise<'reset' | 'clean'>;
-  #received: Buffer[] = [];
+  readonly #received: Buffer[] = [];
   #length = 0;
   #wake: (() => void)[] = [];
   #error: string | null = null;
@@ -53,7 +53,8 @@ export class Peer {
   /** Waits until at least `count` bytes have come. */
   async atLeast(count: number): Promise<Buffer> {
     while (this.#length < count) {
-      if (this.socket.destroyed) throw new Error(`closed (${this.#error ?? 'clean'}) after ${this.#length} of ${count} bytes`);
+      if (this.socket.destroyed)
+        throw new Error(`closed (${this.#error ?? 'clean'}) after ${this.#length} of ${count} bytes`);
       await new Promise<void>((resolve) => this.#wake.push(resolve));
     }
     return this.bytes;
@@ -104,7 +105,7 @@ interface OriginOptions {
 export class Origin implements AsyncDisposable {
   readonly server: Server;
   readonly peers: Peer[] = [];
-  #waiting: ((peer: Peer) => void)[] = [];
+  readonly #waiting: ((peer: Peer) => void)[] = [];
   #taken = 0;
   /** True exactly when every connection, also a later one, is to go. */
   #isLettingGo = false;
@@ -123,10 +124,7 @@ export class Origin implements AsyncDisposable {
     });
   }
 
-  static async start(
-    behave: (peer: Peer) => void = () => undefined,
-    options: OriginOptions = {},
-  ): Promise<Origin> {
+  static async start(behave: (peer: Peer) => void = () => undefined, options: OriginOptions = {}): Promise<Origin> {
     const origin = new Origin(behave, options);
     origin.server.listen(0, '127.0.0.1');
     await once(origin.server, 'listening');
@@ -202,12 +200,20 @@ export class ProxyUnderTest implements AsyncDisposable {
   }
 
   /** One plain TCP route from a free port to `port`. */
-  static forward(port: number, more: Partial<SallyportConfig> & { readonly route?: object } = {}): Promise<ProxyUnderTest> {
+  static forward(
+    port: number,
+    more: Partial<SallyportConfig> & { readonly route?: object } = {},
+  ): Promise<ProxyUnderTest> {
     const { route, ...config } = more;
     return ProxyUnderTest.start({
       ...config,
       routes: [
-        { name: 'only', match: { ports: 0 }, action: { type: 'forward', target: { host: '127.0.0.1', port } }, ...route },
+        {
+          name: 'only',
+          match: { ports: 0 },
+          action: { type: 'forward', target: { host: '127.0.0.1', port } },
+          ...route,
+        },
       ],
     });
   }

@@ -49,7 +49,10 @@ export function compiledCharts<Context, Fact extends { readonly type: string }, 
   table: ChartTable<Context, Fact, Command>,
 ): CompiledCharts<Context, Fact, Command> {
   if (table.slotCount > slotsMax) {
-    throw new ProxyError('SALLYPORT_CHART_UNSUPPORTED', `the chart arms ${table.slotCount} deadlines at once, and ${slotsMax} are supported`);
+    throw new ProxyError(
+      'SALLYPORT_CHART_UNSUPPORTED',
+      `the chart arms ${table.slotCount} deadlines at once, and ${slotsMax} are supported`,
+    );
   }
   let engine: Engine<Context, Fact, Command> | null = null;
   const engineOn = (clock: ChartClock): Engine<Context, Fact, Command> => {
@@ -266,7 +269,11 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
 }
 
 /** A chart that goes on where a persisted one was. */
-class RestoredChart<Context, Fact extends { readonly type: string }, Command> extends CompiledChart<Context, Fact, Command> {
+class RestoredChart<Context, Fact extends { readonly type: string }, Command> extends CompiledChart<
+  Context,
+  Fact,
+  Command
+> {
   readonly #restored: Leaf<Context, Fact, Command>;
   readonly #timers: readonly ArmedTimer[];
 

@@ -24,12 +24,20 @@ const plain = {
   completed: { by: 'downstream', manner: 'end', says: 'both sides finished and everything was delivered' },
   'downstream.left': { by: 'downstream', manner: 'end', says: 'the client left before it sent anything' },
   'downstream.reset': { by: 'downstream', manner: 'reset', says: 'the client reset the connection' },
-  'downstream.malformed': { by: 'downstream', manner: 'reset', says: 'the client sent bytes that break its own protocol' },
+  'downstream.malformed': {
+    by: 'downstream',
+    manner: 'reset',
+    says: 'the client sent bytes that break its own protocol',
+  },
   'downstream.tls': { by: 'downstream', manner: 'reset', says: 'the TLS handshake with the client failed' },
   'upstream.refused': { by: 'upstream', manner: 'reset', says: 'the upstream refused the connection' },
   'upstream.unreachable': { by: 'upstream', manner: 'reset', says: 'the upstream could not be reached' },
   'upstream.reset': { by: 'upstream', manner: 'reset', says: 'the upstream reset the connection' },
-  'upstream.malformed': { by: 'upstream', manner: 'reset', says: 'the upstream sent bytes that break its own protocol' },
+  'upstream.malformed': {
+    by: 'upstream',
+    manner: 'reset',
+    says: 'the upstream sent bytes that break its own protocol',
+  },
   'upstream.truncated': { by: 'upstream', manner: 'reset', says: 'the upstream ended in the middle of an answer' },
   'upstream.tls': { by: 'upstream', manner: 'reset', says: 'the TLS handshake with the upstream failed' },
   'upstream.exhausted': { by: 'upstream', manner: 'reset', says: 'no healthy endpoint was left' },
@@ -104,7 +112,9 @@ export function describeReason(reason: CloseReason): ReasonEntry {
   return entry;
 }
 
-const deadlineByReason: ReadonlyMap<string, DeadlineName> = new Map(deadlineNames.map((name) => [`timeout.${name}`, name]));
+const deadlineByReason: ReadonlyMap<string, DeadlineName> = new Map(
+  deadlineNames.map((name) => [`timeout.${name}`, name]),
+);
 
 /** The deadline a reason names, or null when the reason is not a deadline. */
 export function deadlineOf(reason: CloseReason): DeadlineName | null {

@@ -63,6 +63,12 @@ export const commands = {
   discardUpstream: (): ConnectionCommand => discardUpstream,
   checkLegs: (): ConnectionCommand => checkLegs,
   warnIdling: (): ConnectionCommand => warnIdling,
-  refuse: ({ context }: Args): ConnectionCommand => ({ type: 'refuse', reason: context.reason ?? 'internal.invariant' }),
-  release: ({ context }: Args): ConnectionCommand => ({ type: 'release', reason: context.reason ?? 'internal.invariant' }),
+  refuse: ({ context }: Args): ConnectionCommand => ({
+    type: 'refuse',
+    reason: context.reason ?? 'internal.invariant',
+  }),
+  release: ({ context }: Args): ConnectionCommand => ({
+    type: 'release',
+    reason: context.reason ?? 'internal.invariant',
+  }),
 } as const;

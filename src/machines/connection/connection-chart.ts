@@ -21,7 +21,11 @@ export type ConnectionTable = ChartTable<ConnectionContext, ConnectionFact, Conn
 export type InterpreterName = 'compiled' | 'xstate';
 
 /** The table, derived from the machine when this module is loaded: a chart that cannot be compiled stops the process at once. */
-export const connectionTable: ConnectionTable = compileChart(connectionMachine, connectionRegistries, isConnectionFactType);
+export const connectionTable: ConnectionTable = compileChart(
+  connectionMachine,
+  connectionRegistries,
+  isConnectionFactType,
+);
 
 const compiled: CompiledCharts<ConnectionContext, ConnectionFact, ConnectionCommand> = compiledCharts(connectionTable);
 
