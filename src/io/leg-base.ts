@@ -31,7 +31,10 @@ export abstract class LegBase implements Leg, LedgerEntry {
   protected readonly ports: LegPorts;
   /** Bytes taken by `write`. */
   protected acceptedBytes: number;
-  protected stampedAtMs: number;
+  private stampedAtMs: number;
+  /** What `countSent` and `acceptedBytes` were when the queue was last looked at. */
+  private seenSent: number;
+  private seenAccepted: number;
   /** What is left of the leg. Only ever goes on: live → failed | letGo → released. */
   protected life: 'live' | 'failed' | 'letGo' | 'released';
   /** Our FIN: not asked for, asked for, handed over. */
@@ -61,6 +64,8 @@ export abstract class LegBase implements Leg, LedgerEntry {
     this.ports = ports;
     this.acceptedBytes = 0;
     this.stampedAtMs = ports.clock.nowMs();
+    this.seenSent = 0;
+    this.seenAccepted = 0;
     this.life = 'live';
     this.outbound = 'open';
     this.inbound = 'open';
@@ -115,7 +120,9 @@ export abstract class LegBase implements Leg, LedgerEntry {
     return this.life === 'live' ? this.countSent() : this.finalSentBytes;
   }
 
+  /** A slow reader's progress shows here too: bytes that were queued at the last look, and left since, moved now. */
   get lastByteAtMs(): number {
+    if (this.life === 'live' && this.seenSent < this.acceptedBytes && this.hasQueueMoved()) this.stamp();
     return this.stampedAtMs;
   }
 
@@ -138,6 +145,7 @@ export abstract class LegBase implements Leg, LedgerEntry {
     this.acceptedBytes += chunk.length;
     this.stamp();
     if (this.send(chunk, lifetime)) return true;
+    this.hasQueueMoved();
     this.owesWritable = true;
     return false;
   }
@@ -145,6 +153,7 @@ export abstract class LegBase implements Leg, LedgerEntry {
   end(): void {
     if (this.life !== 'live' || this.outbound !== 'open') return;
     this.outbound = 'ending';
+    this.hasQueueMoved();
     this.sendFin();
   }
 
@@ -215,6 +224,7 @@ export abstract class LegBase implements Leg, LedgerEntry {
   protected transportDrained(): void {
     if (this.life !== 'live') return;
     this.stamp();
+    this.hasQueueMoved();
     if (!this.owesWritable) return;
     this.owesWritable = false;
     this.tell(writable);
@@ -245,8 +255,17 @@ export abstract class LegBase implements Leg, LedgerEntry {
     this.listener = null;
   }
 
-  protected stamp(): void {
+  private stamp(): void {
     this.stampedAtMs = this.ports.clock.nowMs();
+  }
+
+  /** Looks at the queue: has anything left it that was in it at the last look? */
+  private hasQueueMoved(): boolean {
+    const sent = this.countSent();
+    const hasMoved = this.seenSent < this.seenAccepted && sent > this.seenSent;
+    this.seenSent = sent;
+    this.seenAccepted = this.acceptedBytes;
+    return hasMoved;
   }
 
   /** Both FINs have passed: the transport closes by itself, and that is no failure. */

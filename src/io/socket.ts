@@ -67,8 +67,6 @@ export class SocketLeg extends LegBase {
   private readonly dialled: Address | null;
   /** True exactly when RST waits for a FIN that is being handed over. */
   private isAborting: boolean;
-  /** The last count of bytes the kernel had taken. */
-  private seenTaken: number;
 
   /** @param socket with `allowHalfOpen`; connected, unless it is an `attempt`. */
   constructor(socket: NodeSocket, side: LegSide, ports: LegPorts, attempt: Attempt | null = null) {
@@ -77,7 +75,6 @@ export class SocketLeg extends LegBase {
     this.opening = attempt?.opening ?? null;
     this.dialled = attempt?.address ?? null;
     this.isAborting = false;
-    this.seenTaken = 0;
     socket[legOf] = this;
     socket.on('error', onError);
     socket.on('close', onClose);
@@ -91,15 +88,6 @@ export class SocketLeg extends LegBase {
 
   get local(): Address {
     return { host: plainAddress(this.socket.localAddress), port: this.socket.localPort ?? 0 };
-  }
-
-  /** A writer's progress shows here too: bytes the kernel took since the last look count as moved now. */
-  override get lastByteAtMs(): number {
-    if (this.life === 'live' && this.seenTaken < this.acceptedBytes) {
-      const before = this.seenTaken;
-      if (this.countSent() > before) this.stamp();
-    }
-    return this.stampedAtMs;
   }
 
   /** @internal The socket's own events. */
@@ -125,7 +113,6 @@ export class SocketLeg extends LegBase {
 
   /** @internal */
   drained(): void {
-    this.seenTaken = this.acceptedBytes;
     this.transportDrained();
   }
 
@@ -181,9 +168,7 @@ export class SocketLeg extends LegBase {
   }
 
   protected countSent(): number {
-    const taken = bytesTaken(this.socket) ?? this.acceptedBytes - this.socket.writableLength;
-    this.seenTaken = Math.max(this.seenTaken, Math.min(taken, this.acceptedBytes));
-    return this.seenTaken;
+    return bytesTaken(this.socket) ?? this.acceptedBytes - this.socket.writableLength;
   }
 
   protected isTransportGone(): boolean {

@@ -4,11 +4,13 @@
 import fc from 'fast-check';
 import { Observable, type Subscriber } from 'rxjs';
 import { describe, expect, test } from 'vitest';
+import { resolveConfig } from '../../src/config/resolve.ts';
+import type { Detect } from '../../src/protocols/detector.ts';
 import type { Address, ChunkLifetime, Leg, LegFact } from '../../src/io/leg.ts';
 import type { Dialer } from '../../src/io/dialer.ts';
 import type { DialPlan } from '../../src/testing/memory-network.ts';
 import { runs, seed } from '../support/fuzz.ts';
-import { lifetimeMs, portNames, timeouts } from '../support/race-plan.ts';
+import { lifetimeMs, portNames, ports, timeouts, upstreamHosts, upstreamPort } from '../support/race-plan.ts';
 import { accepted, joined, leafOf, leftovers, nothingLeft, recordOf, stage } from '../support/race-stage.ts';
 
 describe.each(['compiled', 'xstate'] as const)('scenes under the %s interpreter', (interpreter) => {
@@ -195,6 +197,65 @@ describe.each(['compiled', 'xstate'] as const)('scenes under the %s interpreter'
           ]);
         }
       }
+    });
+  });
+
+  describe('the peek', () => {
+    test('I2: a client that was routed is not looked at again, whatever it sends while the dial lasts', () => {
+      let looks = 0;
+      const counting: Detect = (prefix) => {
+        looks += 1;
+        return prefix.length < 4
+          ? { verdict: 'needsMore' }
+          : { verdict: 'match', preface: { serverName: null, alpn: [] } };
+      };
+      const plan = resolveConfig({
+        interpreter,
+        detectors: { counting },
+        routes: [
+          {
+            name: 'only',
+            match: { ports: ports.plain, protocol: 'counting' },
+            action: { type: 'forward', target: { host: upstreamHosts[0], port: upstreamPort } },
+          },
+        ],
+      });
+      const world = stage(interpreter, { plan, dials: [{ type: 'succeeds', afterMs: 30 }] });
+      const client = accepted(world, 'plain');
+      for (let sent = 0; sent < 8; sent += 1) {
+        client.send(1);
+        world.advance(2);
+      }
+      expect(leafOf(world, client)).toMatch(/^DIALING/);
+      expect(looks).toBe(4);
+      world.advance(30);
+      expect(world.upstreams.map(({ received }) => received.length)).toEqual([8]);
+    });
+
+    test('I4: a client that is refused in words gets the answer and FIN at once, and the end waits for its own FIN or for linger', () => {
+      for (const isPolite of [true, false]) {
+        const world = stage(interpreter);
+        const client = accepted(world, 'blockedInWords', 'http');
+        client.sendPreface();
+        world.advance(1);
+        expect(Buffer.from(client.received.view()).toString('latin1')).toMatch(/^HTTP\/1\.1 403 /);
+        expect([client.sawEnd, leafOf(world, client)]).toEqual([true, 'HALF_CLOSED.REFUSING']);
+        if (isPolite) client.end();
+        else client.send(500);
+        world.advance(isPolite ? 1 : timeouts.linger);
+        expect(recordOf(world, client)?.reason).toBe('route.blocked');
+        world.advance(1);
+        expect([client.sawFailure, leftovers(world)]).toEqual([null, nothingLeft]);
+      }
+    });
+
+    test('L12, L22: a client that leaves before it said anything gets FIN, and no reset', () => {
+      const world = stage(interpreter);
+      const client = accepted(world, 'sniffed');
+      client.end();
+      world.advance(1);
+      expect(recordOf(world, client)?.reason).toBe('downstream.left');
+      expect([client.sawEnd, client.sawFailure]).toEqual([true, null]);
     });
   });
 

@@ -1,7 +1,7 @@
 /**
  * The seed and the number of runs of every property.
  *
- * Gating uses seed 42; `npm test` repeats the properties with a seed made from the time, which it prints.
+ * Gating uses seed 42; `npm test` repeats the properties with a seed made from the commit's time, which it prints.
  * `FUZZ_SEED=… FUZZ_RUNS=… npx vitest run test/property` replays a failure. FUZZ_RUNS is a factor: 10 = ten times as many.
  */
 

@@ -77,7 +77,8 @@ export class RaceLaws {
     }
     const isOther = (target: unknown) => target === ledger.real || target instanceof RefusalFold;
     const others = clock.armed.filter(({ target }) => isOther(target)).length;
-    if (clock.armedCount !== declared + others) {
+    const unknown = clock.armedCount - declared - others;
+    if (unknown < 0 || unknown > this.#world.otherTimersMax) {
       this.#broken('I3', `${clock.armedCount} timers, ${declared} of charts, ${others} of the ledger and the log`);
     }
   }
@@ -134,9 +135,22 @@ export class RaceLaws {
     }
     if (this.#world.recordOf(connection) !== null) this.#broken('I4', `${connectionId} has a record and lives`);
     this.#zombie(connection);
-    const side = this.#windowBytes * 3;
-    const buffered = chart.state === 'HALF_CLOSED' ? heldOf(connection) : connection.snapshot().bufferedBytes;
-    if (buffered > heldBytesMax + 2 * side) this.#broken('I8', `${connectionId} buffers ${buffered} bytes`);
+    this.#buffers(connection);
+  }
+
+  /** Held before the splice: a buffer and one read. Queued for a sink: one read, and one that was under way. */
+  #buffers({ chart, connectionId, downstream, upstream }: Connection): void {
+    for (const leg of [downstream, upstream]) {
+      if (leg !== null && leg.heldBytes > heldBytesMax + this.#windowBytes) {
+        this.#broken('I8', `${connectionId} holds ${leg.heldBytes} bytes`);
+      }
+    }
+    if (chart.state !== 'ESTABLISHED' || upstream === null) return;
+    const up = downstream.receivedBytes - downstream.heldBytes - upstream.sentBytes;
+    const down = upstream.receivedBytes - upstream.heldBytes - downstream.sentBytes;
+    if (Math.max(up, down) > 2 * this.#windowBytes) {
+      this.#broken('I8', `${connectionId} queues ${up} bytes up and ${down} down`);
+    }
   }
 
   #end(connection: Connection): void {
@@ -239,9 +253,4 @@ export class RaceLaws {
 /** A leg may be in a wrapper; its addresses are nobody else's. */
 function keyOf({ local, remote }: Leg): string {
   return `${local.port} ${remote.port}`;
-}
-
-/** Half-closed, a snapshot counts what is dropped as well. */
-function heldOf({ downstream, upstream }: Connection): number {
-  return downstream.heldBytes + (upstream?.heldBytes ?? 0);
 }

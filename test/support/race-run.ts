@@ -146,6 +146,10 @@ function expectHonestEnd(world: RaceWorld, connection: Connection): void {
   if (hasCause !== undefined && !hasCause({ world, client, connection, upstream })) {
     throw new LawBroken(`L22: ${connectionId} ended for ${record.reason}, which nobody caused`);
   }
+  const wasLeftInPeace = !client.hasLeft && !mayBreak(connection.downstream);
+  if (record.reason === 'downstream.left' && wasLeftInPeace && client.sawFailure !== null) {
+    throw new LawBroken(`L22: ${connectionId} was left by its client, which got a reset for it`);
+  }
   if (record.reason === 'completed' && upstream !== null) expectDelivered(client, connection, upstream);
 }
 

@@ -13,6 +13,7 @@ import { Sampling } from '../../src/io/sampling.ts';
 import { Sniffer } from '../../src/io/sniffer.ts';
 import { createObservation, type Observation } from '../../src/observe/observation.ts';
 import { SlotCounter } from '../../src/routing/admission.ts';
+import type { Post } from '../../src/proxy-life.ts';
 import type { ProxyPlan } from '../../src/routing/plan.ts';
 import { compileListener } from '../../src/routing/route-table.ts';
 import { MemoryLeg, type LegFaults } from '../../src/testing/memory-leg.ts';
@@ -28,6 +29,8 @@ export interface RaceWorldOptions {
   readonly latenciesMs?: readonly number[];
   /** What becomes of the dials, one after the other, over and over. */
   readonly dials?: readonly DialPlan[];
+  /** True exactly when the listeners are somebody else's to open: `posts` of a `ProxyLife`. */
+  readonly isClosed?: boolean;
   /** Takes the place of what the network's dialer would answer. */
   readonly wrapDialer?: (dial: Dialer) => Dialer;
 }
@@ -71,6 +74,9 @@ class Upstream extends RacePeer implements RaceUpstream {
   }
 }
 
+/** Far more than any history needs. */
+const eventsMax = 100_000;
+
 const succeeds: DialPlan = { type: 'succeeds', afterMs: 0 };
 
 export class RaceWorld {
@@ -80,6 +86,7 @@ export class RaceWorld {
   readonly network: MemoryNetwork;
   readonly ledger: WatchedLedger;
   readonly acceptors = new Map<number, Acceptor>();
+  readonly posts: Post[] = [];
   readonly clients: RaceClient[] = [];
   readonly upstreams: RaceUpstream[] = [];
   /** Every connection there ever was. */
@@ -92,6 +99,10 @@ export class RaceWorld {
   afterEvent = (): void => undefined;
   /** What an upstream does at once when it is reached. */
   greet = (_upstream: RacePeer): void => undefined;
+  /** Called when the last connection was struck off. */
+  onEmpty = (): void => undefined;
+  /** Timers of others than connections, ledger and log that may be armed. */
+  otherTimersMax = 0;
   /** True exactly when faults are over: every new dial succeeds, every new leg is honest. */
   isHonest = false;
   /** How often each kind of dial was handed out. */
@@ -122,7 +133,9 @@ export class RaceWorld {
       slots: new SlotCounter(plan.maxConnections),
       sampling: new Sampling(live, reports.trouble),
       nextId: () => `c${(nextId += 1)}`,
-      struckOff: () => undefined,
+      struckOff: () => {
+        if (live.size === 0) this.onEmpty();
+      },
     };
     this.#serve();
     const connectionPorts = { clock, dial: wrapDialer(this.network.dial), reports };
@@ -138,6 +151,8 @@ export class RaceWorld {
         ledger: this.ledger,
         report: reports.trouble,
       });
+      this.posts.push({ listener: bound, acceptor });
+      if (options.isClosed === true) continue;
       bound.accepted$.subscribe((leg) => acceptor.accept(leg));
       void bound.open();
     }
@@ -167,17 +182,11 @@ export class RaceWorld {
     return this.records.find((record) => record.connectionId === connectionId) ?? null;
   }
 
-  /** The proxy's own end of a client's connection. */
-  innerLegOf(client: RacePeer): MemoryLeg {
-    const leg = this.connectionOf(client)?.downstream;
-    if (!(leg instanceof MemoryLeg)) throw new Error('the client was not accepted');
-    return leg;
-  }
-
   /** Goes on, event by event. */
   advance(delayMs: number): void {
     const untilMs = this.clock.nowMs() + delayMs;
-    while ((this.clock.nextDueMs ?? Infinity) <= untilMs) {
+    for (let events = 0; (this.clock.nextDueMs ?? Infinity) <= untilMs; events += 1) {
+      if (events > eventsMax) throw new Error(`more than ${eventsMax} events within ${delayMs} ms: a livelock`);
       this.clock.runNext();
       this.afterEvent();
     }
