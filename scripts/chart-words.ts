@@ -27,7 +27,7 @@ export const connectionWords: ChartWords = {
   'SNIFFING.SILENT': { when: 'the client has not said anything', resource: 'as SNIFFING' },
   'SNIFFING.PREFACE': { when: 'the client has spoken and more is needed to decide', resource: 'as SNIFFING' },
   'SNIFFING.SERVER_FIRST': {
-    when: 'the client waits for a banner; answered in the same tick',
+    when: 'the client waits for a banner; answered in the same tick, if only by waiting on',
     resource: 'as SNIFFING',
   },
   DIALING: { when: 'a route with an upstream was chosen', resource: 'the downstream leg' },
@@ -70,6 +70,10 @@ export const proxyWords: ChartWords = {
     resource: 'listeners and connections',
   },
   DRAINING: { when: 'nothing new is admitted and the live may finish', resource: 'connections' },
+  'DRAINING.WAITING': {
+    when: 'the drain runs; entered again by a request that ends it sooner',
+    resource: 'connections',
+  },
   KILLING: { when: 'what is left is being ended', resource: 'connections' },
   RELEASING: {
     when: 'every chart is at CLOSED, and the operating system has handles left to close',

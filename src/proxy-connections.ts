@@ -3,11 +3,11 @@
  *
  * Decides nothing; it reads the registry and speaks to charts through `Connection.tell`.
  */
-import { Observable } from 'rxjs';
 import { durationMs } from './duration-argument.ts';
 import type { Connection } from './io/connection.ts';
 import type { ConnectionSnapshot } from './io/reports.ts';
 import { connectionMachine } from './machines/connection/machine.ts';
+import { containedObservable } from './observe/contained-observable.ts';
 import { explainLive } from './observe/explain.ts';
 import type { ConnectionActor, ConnectionFilter, Proxy } from './proxy-api.ts';
 import type { ProxyRuntime } from './proxy-runtime.ts';
@@ -16,6 +16,7 @@ type ConnectionFace = Pick<Proxy, 'connections' | 'connections$' | 'actor' | 'ex
 
 export function proxyConnections(runtime: ProxyRuntime): ConnectionFace {
   const { live } = runtime.registry;
+  const { bus, callbackFailed } = runtime.observation;
   const list = (filter: ConnectionFilter = {}) =>
     selected(
       [...live.values()].map((one) => one.snapshot()),
@@ -23,17 +24,16 @@ export function proxyConnections(runtime: ProxyRuntime): ConnectionFace {
     );
   return {
     connections: list,
-    connections$: new Observable((observer) => {
+    connections$: containedObservable((observer) => {
       observer.next(list());
-      const subscription = runtime.observation.bus.events$.subscribe({
+      return bus.events$.subscribe({
         next: ({ event }) => {
           if (event === 'connection.opened' || event === 'connection.moved' || event === 'connection.closed')
             observer.next(list());
         },
         complete: () => observer.complete(),
       });
-      return () => subscription.unsubscribe();
-    }),
+    }, callbackFailed),
     actor: (connectionId) => {
       const connection = live.get(connectionId);
       return connection === undefined ? null : actorOf(connection, runtime);
@@ -77,9 +77,14 @@ function actorOf(connection: Connection, runtime: ProxyRuntime): ConnectionActor
     send: (fact) => connection.tell(fact),
     getSnapshot,
     getPersistedSnapshot: () => connection.chart.persist(),
-    subscribe: (next) =>
-      runtime.observation.bus.events$.subscribe((event) => {
-        if (event.event === 'connection.moved' && event.connectionId === connection.connectionId) next(getSnapshot());
-      }),
+    subscribe: (next) => {
+      const { connectionId } = connection;
+      const subscription = runtime.observation.bus.events$.subscribe((event) => {
+        if (event.event !== 'connection.moved' || event.connectionId !== connectionId) return undefined;
+        if (event.to === 'CLOSED') subscription.unsubscribe();
+        return next(getSnapshot());
+      });
+      return subscription;
+    },
   };
 }

@@ -53,6 +53,8 @@ export class ProxyLife {
   #addresses: readonly Address[] = [];
   #bindError: unknown = null;
   #isStartRequested = false;
+  /** When the drain under way is to end, on the clock's axis. */
+  #drainDueMs = Infinity;
   #state = '';
 
   constructor(ports: LifePorts) {
@@ -67,7 +69,10 @@ export class ProxyLife {
       },
     });
     this.#actor.on('*', (command) => this.#carryOut(command));
-    this.#actor.subscribe({ next: ({ value }) => this.#arrived(value), complete: () => this.#over() });
+    this.#actor.subscribe({
+      next: ({ value }) => this.#arrived(typeof value === 'string' ? value : 'DRAINING'),
+      complete: () => this.#over(),
+    });
     this.#actor.start();
   }
 
@@ -106,9 +111,16 @@ export class ProxyLife {
   }
 
   #requestDrain(timeoutMs: number): void {
-    const isRunning = this.#actor.getSnapshot().matches('RUNNING');
-    if (isRunning)
+    const snapshot = this.#actor.getSnapshot();
+    const dueMs = this.#ports.clock.nowMs() + timeoutMs;
+    if (snapshot.matches('DRAINING') && dueMs >= this.#drainDueMs) return;
+    this.#drainDueMs = dueMs;
+    if (snapshot.matches('STARTING')) {
+      this.#bindError ??= new ProxyError('SALLYPORT_LIFECYCLE', 'the proxy was stopped while it was starting');
+    }
+    if (snapshot.matches('RUNNING')) {
       this.#ports.publish({ event: 'proxy.draining', connections: this.#ports.registry.live.size, timeoutMs });
+    }
     this.#tell({ type: 'drain.requested', timeoutMs });
   }
 

@@ -3,28 +3,18 @@
  *
  * Decides nothing; it reads what the connection and its chart know at the moment of CLOSED.
  */
-import {
-  deadlineOf,
-  describeReason,
-  type CloseReason,
-  type CloseSide,
-  type ReleaseManner,
-} from '../machines/connection/close-reason.ts';
+import { deadlineOf, describeReason, type CloseReason, type CloseSide } from '../machines/connection/close-reason.ts';
 import type { Connection } from './connection.ts';
 import type { Address } from './leg.ts';
 import type { ClosedRecord } from './reports.ts';
 import { round } from './timeline.ts';
 
-export function closedRecord(
-  connection: Connection,
-  reason: CloseReason,
-  nowMs: number,
-): { readonly record: ClosedRecord; readonly manner: ReleaseManner } {
+export function closedRecord(connection: Connection, reason: CloseReason, nowMs: number): ClosedRecord {
   const { listener, downstream, causeState } = connection;
   const cause = connection.cause ?? fullCloseOf(connection);
   const described = describeReason(reason);
   const stays = connection.timeline.entries(nowMs);
-  const record: ClosedRecord = {
+  return {
     event: 'connection.closed',
     connectionId: connection.connectionId,
     listener: listener.name,
@@ -45,7 +35,6 @@ export function closedRecord(
     bytesOut: downstream.sentBytes,
     timeline: stays,
   };
-  return { record, manner: described.manner };
 }
 
 /** The side that was to hear of the other's FIN had no half-close, so that its own direction ended with it. */

@@ -8,7 +8,7 @@
  */
 import type { Subscription } from 'rxjs';
 import { stateOf } from '../machines/chart/chart.ts';
-import type { CloseReason, CloseSide } from '../machines/connection/close-reason.ts';
+import { describeReason, type CloseReason, type CloseSide } from '../machines/connection/close-reason.ts';
 import type { ConnectionCommand } from '../machines/connection/commands.ts';
 import {
   createConnectionChart,
@@ -20,8 +20,9 @@ import { canRefuse, refusal } from '../protocols/refusals.ts';
 import type { RoutePlan } from '../routing/plan.ts';
 import { closedRecord } from './closed-record.ts';
 import type { ConnectionPorts, ListenerRuntime } from './connection-ports.ts';
+import { connectionSnapshot } from './connection-snapshot.ts';
 import { dialFailureOf, type DialFailure } from './dialer.ts';
-import type { Address, Leg, LegFact } from './leg.ts';
+import { isLeg, type Address, type Leg, type LegFact } from './leg.ts';
 import { closeReasonOf } from './os-codes.ts';
 import { LegFacts, type FactOwner } from './leg-facts.ts';
 import { Refusing } from './refusing.ts';
@@ -29,7 +30,7 @@ import type { ConnectionSnapshot } from './reports.ts';
 import { ipFamily } from './socket.ts';
 import { PeekBuffer, type Sighting, type SniffOutcome } from './sniffer.ts';
 import { Splice, type Side, type SpliceOwner } from './splice.ts';
-import { readable, round, Timeline } from './timeline.ts';
+import { readable, Timeline } from './timeline.ts';
 
 /** The first thing that went wrong, as the operating system or a callback told it. */
 export interface Cause {
@@ -138,31 +139,7 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
   }
 
   snapshot(): ConnectionSnapshot {
-    const nowMs = this.#ports.clock.nowMs();
-    return {
-      connectionId: this.connectionId,
-      listener: this.listener.name,
-      route: this.route?.name ?? null,
-      client: this.client,
-      upstream: this.upstreamAddress,
-      protocol: this.sighting?.protocol ?? null,
-      serverName: this.sighting?.preface?.serverName ?? null,
-      state: this.chart.state,
-      leaf: this.chart.leaf,
-      interpreter: this.listener.interpreter,
-      ageMs: round(nowMs - this.acceptedAtMs),
-      stateMs: round(nowMs - this.timeline.enteredMs),
-      bytesIn: this.downstream.receivedBytes,
-      bytesOut: this.downstream.sentBytes,
-      bufferedBytes: this.#bufferedBytes(),
-      timeline: this.timeline.entries(nowMs),
-    };
-  }
-
-  #bufferedBytes(): number {
-    const { downstream, upstream } = this;
-    if (upstream === null) return downstream.heldBytes;
-    return downstream.receivedBytes - upstream.sentBytes + upstream.receivedBytes - downstream.sentBytes;
+    return connectionSnapshot(this, this.#ports.clock.nowMs());
   }
 
   #tell(fact: ConnectionFact): void {
@@ -271,8 +248,7 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
         error: (error) => this.#dialFailed(dialFailureOf(error)),
       });
     } catch (error) {
-      this.#callbackFailed(error);
-      this.#tell({ type: 'dial.failed', reason: 'handler.failed', retryable: false });
+      this.#dialerFailed(error);
     }
   }
 
@@ -281,14 +257,22 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     this.#tell({ type: 'dial.failed', reason: failure.reason, retryable: failure.retryable });
   }
 
+  /** A dialer of the embedder's may emit more than one leg, or what is none. */
   #dialSucceeded(leg: Leg): void {
+    if (!isLeg(leg)) return this.#dialerFailed(new TypeError('the dialer emitted something that is no leg'));
+    if (this.upstream !== null) return leg.reset();
     this.upstream = leg;
-    if (ipFamily(this.upstreamAddress?.host ?? '') === 0) this.upstreamAddress = leg.remote;
     this.cause = null;
+    if (ipFamily(this.upstreamAddress?.host ?? '') === 0) this.upstreamAddress = leg.remote;
     this.#tell({ type: 'dial.succeeded', ageMs: this.#ageMs() });
     // Only now: a failure that the leg has kept must be heard in ESTABLISHED, not before.
     this.#upstreamFacts = new LegFacts(this, 'upstream');
     leg.facts$.subscribe(this.#upstreamFacts);
+  }
+
+  #dialerFailed(error: unknown): void {
+    this.#callbackFailed(error);
+    this.#tell({ type: 'dial.failed', reason: 'handler.failed', retryable: false });
   }
 
   #beginSplice(): void {
@@ -361,21 +345,26 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     this.#refusing.start(answer);
   }
 
-  /** The only place where anything is let go. A leg whose FIN is out is released, any other by the reason's manner. */
+  /**
+   * The only place where anything is let go. A leg whose FIN is out is released, any other by the reason's manner.
+   * Everything that holds a resource goes first, the record last, so that nothing can come in between.
+   */
   #release(reason: CloseReason): void {
-    const record = closedRecord(this, reason, this.#ports.clock.nowMs());
+    const nowMs = this.#ports.clock.nowMs();
     this.#downstreamFacts.unsubscribe();
     this.#upstreamFacts?.unsubscribe();
     this.#dialing?.unsubscribe();
+    this.#letGo(this.downstream, reason);
+    if (this.upstream !== null) this.#letGo(this.upstream, reason);
     this.#splice?.stop();
     this.#refusing?.unsubscribe();
-    for (const leg of [this.downstream, this.upstream]) {
-      if (leg === null) continue;
-      if (record.manner === 'end' || leg.isFlushed) leg.release();
-      else leg.reset();
-    }
     this.listener.closed(this);
-    this.#ports.reports.closed(record.record);
+    this.#ports.reports.closed(closedRecord(this, reason, nowMs));
+  }
+
+  #letGo(leg: Leg, reason: CloseReason): void {
+    if (leg.isFlushed || describeReason(reason).manner === 'end') leg.release();
+    else leg.reset();
   }
 
   #callbackFailed(error: unknown): void {

@@ -6,7 +6,7 @@
  * Must never do: hold a deadline. How long a dial may take is the chart's; it unsubscribes.
  */
 import { Observable, type Subscriber } from 'rxjs';
-import type { CloseReason } from '../machines/connection/close-reason.ts';
+import { closeReasons, type CloseReason } from '../machines/connection/close-reason.ts';
 import type { Clock, Timer, TimerTarget } from './clock.ts';
 import type { Ledger } from './ledger.ts';
 import type { Leg } from './leg.ts';
@@ -56,9 +56,14 @@ export function dialFailureOf(error: unknown): DialFailure {
   return { reason: 'upstream.unreachable', code: codeOf(error), cause: causeOf(error), retryable: false };
 }
 
+/** A failure of ours, whole and with a reason of the closed set. */
 function isDialFailure(error: unknown): error is DialFailure {
-  return typeof error === 'object' && error !== null && 'reason' in error && 'retryable' in error && 'code' in error;
+  if (typeof error !== 'object' || error === null) return false;
+  if (!('reason' in error && 'retryable' in error && 'code' in error && 'cause' in error)) return false;
+  return upstreamReasons.some((reason) => reason === error.reason);
 }
+
+const upstreamReasons: readonly CloseReason[] = closeReasons.filter((reason) => reason.startsWith('upstream.'));
 
 export function createDialer(ports: DialerPorts): Dialer {
   return (endpoint, watch) =>

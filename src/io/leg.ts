@@ -76,3 +76,9 @@ export interface Leg extends Observer<Uint8Array> {
 
 /** How much a leg holds before it stops reading: 64 KiB, one read of Node's. */
 export const heldBytesMax = 65_536;
+
+/** What a dialer of the embedder's emits is looked at before it is believed. */
+export function isLeg(value: unknown): value is Leg {
+  if (typeof value !== 'object' || value === null) return false;
+  return ['facts$', 'bytes$', 'write', 'end', 'reset', 'release', 'canHalfClose'].every((name) => name in value);
+}

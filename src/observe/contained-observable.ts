@@ -1,7 +1,8 @@
 /**
  * An Observable whose subscribers cannot hurt the process: what one of them throws is handed to `onFailure`.
  *
- * Decides: where an embedder's exception goes. RxJS itself throws it again from a timer, which ends the process.
+ * Decides: where an embedder's exception goes. RxJS itself throws it again from a timer, which ends the process. A
+ * subscriber may be `async`: its rejection comes late, and goes to who was responsible when it was called.
  * Holds for whatever is piped from it, too. Must never do: end the subscription of a subscriber that threw, or touch
  * RxJS's global configuration, which belongs to the embedder.
  */
@@ -13,20 +14,25 @@ type PartialObserver<Value> = Partial<Observer<Value>> | ((value: Value) => void
 /**
  * @param subscribe as for `new Observable`
  * @param onFailure told of every exception of a subscriber, and of every error nobody listens to; must not throw
+ * @param ofNow asked each time before a subscriber is called: what to tell of a failure of this call, whenever it comes;
+ * `onFailure` unless given
  */
 export function containedObservable<Value>(
   subscribe: (subscriber: Subscriber<Value>) => TeardownLogic,
-  onFailure: (error: unknown) => void,
+  onFailure: OnFailure,
+  ofNow: () => OnFailure = () => onFailure,
 ): Observable<Value> {
-  return new ContainedObservable(subscribe, onFailure);
+  return new ContainedObservable(subscribe, ofNow);
 }
 
-class ContainedObservable<Value> extends Observable<Value> {
-  readonly #onFailure: (error: unknown) => void;
+type OnFailure = (error: unknown) => void;
 
-  constructor(subscribe: (subscriber: Subscriber<Value>) => TeardownLogic, onFailure: (error: unknown) => void) {
+class ContainedObservable<Value> extends Observable<Value> {
+  readonly #ofNow: () => OnFailure;
+
+  constructor(subscribe: (subscriber: Subscriber<Value>) => TeardownLogic, ofNow: () => OnFailure) {
     super(subscribe);
-    this.#onFailure = onFailure;
+    this.#ofNow = ofNow;
   }
 
   override subscribe(
@@ -39,14 +45,14 @@ class ContainedObservable<Value> extends Observable<Value> {
       typeof observerOrNext === 'object' && observerOrNext !== null
         ? observerOrNext
         : { next: observerOrNext ?? nothing, error: error ?? undefined, complete: complete ?? undefined };
-    return super.subscribe(contain(observer, this.#onFailure));
+    return super.subscribe(contain(observer, this.#ofNow));
   }
 
   /** What every operator is applied through. */
   override lift<Result>(operator?: {
     call(subscriber: Subscriber<Result>, source: unknown): TeardownLogic;
   }): Observable<Result> {
-    return new ContainedObservable<Result>((subscriber) => operator?.call(subscriber, this), this.#onFailure);
+    return new ContainedObservable<Result>((subscriber) => operator?.call(subscriber, this), this.#ofNow);
   }
 }
 
@@ -58,31 +64,23 @@ function isSubscriber<Value>(observer: PartialObserver<Value> | undefined): obse
 /** The members are looked up at each call, with their `this`, as RxJS does. */
 function contain<Value>(
   observer: { [Member in keyof Observer<Value>]?: Observer<Value>[Member] | undefined },
-  onFailure: (error: unknown) => void,
+  ofNow: () => OnFailure,
 ): Observer<Value> {
+  const guarded = (call: () => unknown): void => {
+    const onFailure = ofNow();
+    try {
+      containPromise(call(), onFailure);
+    } catch (error) {
+      onFailure(error);
+    }
+  };
   return {
-    next: (value) => {
-      try {
-        containPromise(observer.next?.(value), onFailure);
-      } catch (error) {
-        onFailure(error);
-      }
-    },
+    next: (value) => guarded(() => observer.next?.(value)),
     error: (failure) => {
-      if (observer.error === undefined) return onFailure(failure);
-      try {
-        observer.error(failure);
-      } catch (error) {
-        onFailure(error);
-      }
+      if (observer.error === undefined) ofNow()(failure);
+      else guarded(() => observer.error?.(failure));
     },
-    complete: () => {
-      try {
-        observer.complete?.();
-      } catch (error) {
-        onFailure(error);
-      }
-    },
+    complete: () => guarded(() => observer.complete?.()),
   };
 }
 

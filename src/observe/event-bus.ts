@@ -11,7 +11,7 @@ import { containPromise } from './contain-promise.ts';
 import { containedObservable } from './contained-observable.ts';
 import { BufferedEvents, eventIterator, type EventIteratorOptions } from './event-iterator.ts';
 
-/** A listener threw. `during` is the event it was told of. */
+/** A listener threw. `during` is the event it was told of when it was called; null = none, or one that it put off. */
 export interface ListenerFailure {
   readonly error: unknown;
   readonly during: ProxyEventName | null;
@@ -67,7 +67,11 @@ class Bus implements EventBus {
           () => subscriber.complete(),
         );
       },
-      (error) => this.#failed(error),
+      (error) => this.#failed(error, null),
+      () => {
+        
+        return (error) => this.#failed(error, this.#telling ?? "connection.moved");
+      },
     );
   }
 
@@ -133,7 +137,7 @@ class Bus implements EventBus {
     try {
       listener.hear(event);
     } catch (error) {
-      this.#failed(error);
+      this.#failed(error, event.event);
     }
   }
 
@@ -143,7 +147,7 @@ class Bus implements EventBus {
     for (const listener of ending) listener.end();
   }
 
-  #failed(error: unknown, during = this.#telling): void {
+  #failed(error: unknown, during: ProxyEventName | null): void {
     this.#onListenerFailure({ error, during });
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Everything that watches one proxy, put together: the port for the shell, and what users ask.
  *
- * Decides: that a listener which throws is counted, logged and told of once, and never in a circle.
+ * Decides: that a listener which throws is counted, logged and told of once, and never in a circle: what fails while it
+ * hears of a failure, or of nobody knows what, is counted and logged only.
  * Must never do: know a connection. Read first: `reports.ts`.
  */
 import type { Clock } from '../io/clock.ts';
@@ -33,6 +34,8 @@ export interface Observation {
   explainClosed(connectionId: string): Explanation | null;
   /** Logs and publishes what the proxy itself has to say (`proxy.ready`, …). */
   announce(event: ProxyEvent): void;
+  /** A callback of the embedder's that hears no `handler.failed` threw: counted, logged and told. */
+  readonly callbackFailed: (error: unknown) => void;
   /** Tells what is still folded, then `last`, then ends the bus. The second call does nothing. */
   close(last?: ProxyEvent): void;
 }
@@ -53,16 +56,22 @@ export function createObservation(options: ObservationOptions): Observation {
   const reports = createReports({ bus, records, counters, fold, log });
 
   function listenerFailed({ error, during }: ListenerFailure): void {
-    const trouble = listenerTrouble(error, during);
+    const trouble = troubleOf(during === null ? 'a subscriber of the events' : `a listener of ${during}`, error);
     counters.handlerFailed();
     log.write(trouble);
+    // Published again, the failure of who heard of a failure would go round for ever.
     if (during !== 'handler.failed') bus.publish(trouble);
+  }
+
+  function callbackFailed(error: unknown): void {
+    reports.trouble(troubleOf('a subscriber of the connections', error));
   }
 
   return {
     bus,
     reports,
     announce,
+    callbackFailed,
     counters: () => counters.read(),
     explainClosed(connectionId) {
       const record = records.get(connectionId);
@@ -78,9 +87,8 @@ export function createObservation(options: ObservationOptions): Observation {
   };
 }
 
-function listenerTrouble(error: unknown, during: ListenerFailure['during']): Trouble {
-  const listener = during === null ? 'a subscriber of the events' : `a listener of ${during}`;
-  return { event: 'handler.failed', connectionId: null, message: `${listener} threw ${thrownText(error)}` };
+function troubleOf(who: string, error: unknown): Trouble {
+  return { event: 'handler.failed', connectionId: null, message: `${who} threw ${thrownText(error)}` };
 }
 
 /** With the place it was thrown at, which is what its author needs. */

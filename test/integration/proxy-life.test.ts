@@ -3,6 +3,7 @@
  */
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { Observable } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { createProxy, ProxyError, type Proxy, type ProxyEvent } from '../../src/index.ts';
 import { closedPort, dialPeer, knock, Origin, ProxyUnderTest, type Peer } from '../support/world.ts';
@@ -126,6 +127,27 @@ describe.each(['compiled', 'xstate'] as const)('drain and stop under the %s inte
     expect(world.records).toMatchObject([{ reason: 'operator.drained', by: 'operator', state: 'ESTABLISHED' }]);
   });
 
+  test('drain: a second request ends it sooner, and never later', async () => {
+    await using origin = await Origin.echo();
+    await using world = await ProxyUnderTest.forward(origin.port, { interpreter });
+    const client = await dialPeer(world.port);
+    await world.inState('ESTABLISHED');
+    const first = world.proxy.drain({ timeout: '1h' });
+    const sooner = world.proxy.drain({ timeout: 50 });
+    const later = world.proxy.drain({ timeout: '2h' });
+    await Promise.all([first, sooner, later]);
+    expect(await client.closed).toBe('reset');
+    expect(world.records.map(({ reason }) => reason)).toEqual(['operator.drained']);
+  });
+
+  test('stop: while it starts: start rejects and says so, and nothing is left', async () => {
+    const proxy = createProxy({ interpreter, routes: [{ name: 'only', match: { ports: 0 }, action: forward(1) }] });
+    const started = proxy.start();
+    await proxy.stop();
+    await expect(started).rejects.toMatchObject({ code: 'SALLYPORT_LIFECYCLE' });
+    expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
+  });
+
   test('stop: resolves when the operating system has closed everything, however often it is asked', async () => {
     await using origin = await Origin.start();
     const world = await ProxyUnderTest.forward(origin.port, { interpreter });
@@ -178,6 +200,56 @@ describe.each(['compiled', 'xstate'] as const)('drain and stop under the %s inte
     ]);
     expect(world.proxy.explain('nobody')).toBeNull();
   });
+});
+
+test('a subscriber of connections$ that throws, and one of an actor that rejects, are counted and contained', async () => {
+  await using origin = await Origin.echo();
+  await using world = await ProxyUnderTest.forward(origin.port);
+  let isThrowing = false;
+  world.proxy.connections$.subscribe(() => {
+    if (isThrowing) throw new Error('a subscriber of the test');
+  });
+  const client = await dialPeer(world.port);
+  await world.inState('ESTABLISHED');
+  const [connection] = world.proxy.connections();
+  world.proxy.actor(connection?.connectionId ?? '')?.subscribe(() => Promise.reject(new Error('of the test, too')));
+  isThrowing = true;
+  client.reset();
+  await world.closed(1);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(world.proxy.counters().handlerFailures).toBeGreaterThanOrEqual(2);
+});
+
+test('custom dialers: a leg too many, something that is no leg, a throw and a strange error each end one connection only', async () => {
+  await using origin = await Origin.echo();
+  const behave = ['throws', 'strange', 'junk', 'unknown'] as const;
+  let dials = 0;
+  const proxy = createProxy(
+    { routes: [{ name: 'only', match: { ports: 0 }, action: forward(origin.port) }] },
+    {
+      dialer: () => {
+        const how = behave[dials % behave.length];
+        dials += 1;
+        if (how === 'throws') throw new Error('the dialer is broken');
+        return new Observable((subscriber) => {
+          if (how === 'strange') subscriber.error('just a text');
+          else if (how === 'unknown')
+            subscriber.error({ reason: 'upstream.timeout', code: 'X', cause: 'x', retryable: true });
+          else Reflect.apply(subscriber.next.bind(subscriber), subscriber, [{ no: 'leg' }]);
+        });
+      },
+    },
+  );
+  await proxy.start();
+  const reasons: string[] = [];
+  proxy.on('connection.closed', ({ reason }) => reasons.push(reason));
+  for (let round = 0; round < behave.length; round += 1) {
+    expect(await knock(proxy.addresses()[0]?.port ?? 0).closed).toBe('reset');
+  }
+  await proxy.stop();
+  expect(reasons).toEqual(['handler.failed', 'upstream.unreachable', 'handler.failed', 'upstream.unreachable']);
+  expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
+  expect(proxy.counters().invariantViolations).toBe(0);
 });
 
 test('events: an iterator ends with the proxy, and a listener that throws is counted and contained', async () => {

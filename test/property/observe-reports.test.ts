@@ -3,6 +3,7 @@
  * stays there.
  */
 import fc from 'fast-check';
+import { asapScheduler, observeOn } from 'rxjs';
 import { expect, test } from 'vitest';
 import type { ConnectionSnapshot, Refusal, Trouble } from '../../src/io/reports.ts';
 import { explainClose } from '../../src/machines/chart/explain.ts';
@@ -13,7 +14,7 @@ import { createObservation, type Observation, type ObservationOptions } from '..
 import type { Logger, ProxyEvent } from '../../src/proxy-api.ts';
 import { StepClock } from '../../src/testing/step-clock.ts';
 import { runs, seed } from '../support/fuzz.ts';
-import { anyReason, anyRefusal, closedSample, liveSample } from './observe-samples.ts';
+import { anyReason, anyRefusal, closedSample, liveSample, numbered } from './observe-samples.ts';
 
 interface Line {
   readonly level: string;
@@ -188,6 +189,54 @@ test('a logger that rejects later is counted and contained', async () => {
   observation.announce({ event: 'proxy.stopped' });
   await Promise.resolve();
   await Promise.resolve();
+  expect(observation.counters().handlerFailures).toBe(1);
+});
+
+test('a subscriber that fails whenever it hears an event, at once or late, is told of once for each event that is no failure', async () => {
+  const later = fc.constantFrom<'throws' | 'rejects' | 'rejects late' | 'puts off'>(
+    'throws',
+    'rejects',
+    'rejects late',
+    'puts off',
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(later, { minLength: 1, maxLength: 4 }),
+      fc.integer({ min: 1, max: 3 }),
+      async (ways, count) => {
+        const { observation, lines } = observed();
+        let calls = 0;
+        const boom = (): never => {
+          calls += 1;
+          return calls > 1000 ? process.exit(1) : fail('boom');
+        };
+        for (const way of ways) {
+          const events$ =
+            way === 'puts off' ? observation.bus.events$.pipe(observeOn(asapScheduler)) : observation.bus.events$;
+          events$.subscribe((): unknown => {
+            if (way === 'throws' || way === 'puts off') return boom();
+            return (way === 'rejects' ? Promise.resolve() : Promise.resolve().then(() => undefined)).then(boom);
+          });
+        }
+        for (let number = 0; number < count; number += 1) observation.announce(numbered(number));
+        for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+        const known = ways.filter((way) => way !== 'puts off').length;
+        // Each hears every event, and every failure whose event is known.
+        const heard = count + count * known;
+        expect(calls).toBe(ways.length * heard);
+        expect(observation.counters().handlerFailures).toBe(ways.length * heard);
+        expect(lines.filter(({ fields }) => fields['event'] === 'handler.failed')).toHaveLength(ways.length * heard);
+      },
+    ),
+    { seed: seed(), numRuns: runs(30) },
+  );
+});
+
+test('what an async subscriber rejects with is contained, also in its end', async () => {
+  const { observation } = observed();
+  observation.bus.events$.subscribe({ complete: (): unknown => Promise.reject(new Error('late')) });
+  observation.close();
+  await new Promise((resolve) => setImmediate(resolve));
   expect(observation.counters().handlerFailures).toBe(1);
 });
 

@@ -263,7 +263,10 @@ describe.each(['compiled', 'xstate'] as const)('scenes under the %s interpreter'
     test('C01: 500 clients that race for 40 slots get exactly 40, whatever else happens in that tick', () => {
       const world = stage(interpreter);
       const racers = Array.from({ length: 500 }, (_, at) => world.connect(at % 7 === 0 ? 'sniffed' : 'plain'));
+      const { afterEvent } = world;
+      world.afterEvent = () => expect(world.registry.slots.held).toBeLessThanOrEqual(40);
       world.tick(500);
+      afterEvent();
       expect([world.registry.slots.held, world.connections.length, world.refusals.length]).toEqual([40, 40, 460]);
       expect(new Set(world.refusals.map(({ reason }) => reason))).toEqual(new Set(['refused.capacity']));
       world.advance(1);

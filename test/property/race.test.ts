@@ -10,6 +10,9 @@ import { connectionLeaves } from '../../src/machines/connection/verdicts.ts';
 import type { CloseReason } from '../../src/machines/connection/close-reason.ts';
 import { runs, seed } from '../support/fuzz.ts';
 import { histories } from '../support/race-history.ts';
+import { closedWithHeldBytes } from './regressions/race-closed-with-held-bytes.ts';
+import { completedBeforeItWasRead } from './regressions/race-completed-before-it-was-read.ts';
+import { resetBehindADeadClient } from './regressions/race-reset-behind-a-dead-client.ts';
 import { racePlan } from '../support/race-plan.ts';
 import { runHistory } from '../support/race-run.ts';
 import type { RaceWorld } from '../support/race-world.ts';
@@ -43,6 +46,13 @@ describe.each([
     const property = fc.property(histories(60), (history) => coverage.add(runHistory(plan, history)));
     fc.assert(property, { seed: seed(), numRuns: runs(usualRuns) });
   }, 600_000);
+
+  test.each(Object.entries({ closedWithHeldBytes, completedBeforeItWasRead, resetBehindADeadClient }))(
+    'L20, L22: a history that once broke a law breaks none: %s',
+    (_, history) => {
+      expect(runHistory(plan, history).records).toHaveLength(2);
+    },
+  );
 
   test('every leaf of the chart was entered, and every reason recorded that legs and operators can cause', () => {
     const rare = (counts: ReadonlyMap<string, number>, names: readonly string[], floor: number) =>

@@ -109,8 +109,9 @@ function anHourPasses(world: RaceWorld, chance: Chance): void {
   if (what < 25) world.connect(chance.one(portNames), chance.one(prefaceNames), lieOf(chance));
   else if (what < 50) world.advance(chance.below(30));
   else if (what < 52) crash(world, chance);
-  else if (what < 53) world.connectionOf(chance.one(world.clients.slice(-5)))?.tell(killed);
-  else if (client !== undefined) someoneActs(world, chance, client);
+  else if (client === undefined) return;
+  else if (what < 53) world.connectionOf(client)?.tell(killed);
+  else someoneActs(world, chance, client);
 }
 
 const killed = { type: 'kill.requested', reason: 'operator.killed' } as const;
@@ -138,15 +139,15 @@ function crash(world: RaceWorld, chance: Chance): void {
 async function over(world: RaceWorld, life: ProxyLife, chance: Chance): Promise<void> {
   for (let at = 0; at < 5; at += 1) world.connect('plain');
   world.advance(20);
-  let isOver = false;
-  const stopped = life.stop(200).then(() => (isOver = true));
+  const progress = { isOver: false };
+  const stopped = life.stop(200).finally(() => (progress.isOver = true));
   expect(world.registry.live.size).toBeGreaterThan(0);
   for (let at = 0; at < 40; at += 1) {
     const client = chance.one(world.clients.slice(-40));
     someoneActs(world, chance, client);
     world.advance(chance.below(4));
   }
-  for (let turns = 0; !isOver && turns < 100; turns += 1) {
+  for (let turns = 0; !progress.isOver && turns < 100; turns += 1) {
     world.advance(100);
     await Promise.resolve();
   }

@@ -47,9 +47,7 @@ function sniffFacts(
       ),
     ),
     ...truths.map((answerable) => ({ type: 'sniff.failed', reason: 'refused.route', answerable }) as const),
-    ...truths
-      .filter(() => !environment.isServerFirstAsked)
-      .map((answerable) => ({ type: 'preface.received', answerable }) as const),
+    ...truths.map((answerable) => ({ type: 'preface.received', answerable }) as const),
   ];
 }
 

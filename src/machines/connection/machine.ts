@@ -122,8 +122,11 @@ const SNIFFING = base.createStateConfig({
     },
     /** When the client has spoken and more is needed to decide. */
     PREFACE: { on: { 'preface.received': { actions: 'rememberPreface' } } },
-    /** When the client waits for a banner; answered in the same tick. */
-    SERVER_FIRST: { entry: 'routeServerFirst' },
+    /** When the client waits for a banner; answered in the same tick. Left to wait on where no such route is for it. */
+    SERVER_FIRST: {
+      entry: 'routeServerFirst',
+      on: { 'preface.received': { target: 'PREFACE', actions: 'rememberPreface' } },
+    },
   },
 });
 

@@ -142,9 +142,7 @@ const leafRows: Readonly<Record<ConnectionLeaf, Row>> = {
   ACCEPTED: {},
   'SNIFFING.SILENT': {},
   'SNIFFING.PREFACE': {},
-  'SNIFFING.SERVER_FIRST': {
-    'preface.received': { ignored: 'the route is being chosen without bytes, and the answer comes in the same tick' },
-  },
+  'SNIFFING.SERVER_FIRST': {},
   'DIALING.ATTEMPTING.RESOLVING': { 'dial.resolved': 'handled', 'dial.succeeded': 'handled', 'dial.failed': 'handled' },
   'DIALING.ATTEMPTING.CONNECTING': { 'dial.resolved': resolved, 'dial.succeeded': 'handled', 'dial.failed': 'handled' },
   'DIALING.BACKING_OFF': {},

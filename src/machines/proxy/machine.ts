@@ -21,7 +21,7 @@ export type ProxyFact =
   | { readonly type: 'start.requested' }
   | { readonly type: 'listeners.bound' }
   | { readonly type: 'listeners.failed' }
-  /** A second request may only shorten the drain. */
+  /** A second request is sent only when it ends the drain sooner. */
   | { readonly type: 'drain.requested'; readonly timeoutMs: number }
   /** The last connection has entered CLOSED. */
   | { readonly type: 'connections.closed' }
@@ -55,10 +55,6 @@ export const proxyMachine = setup({
     killConnections: emit({ type: 'killConnections' }),
     awaitRelease: emit({ type: 'awaitRelease' }),
   },
-  guards: {
-    /** True exactly when nothing is waited for. */
-    isImmediate: ({ event }) => event.type === 'drain.requested' && event.timeoutMs === 0,
-  },
   delays: {
     startup: ({ context }) => context.startupMs,
     drain: ({ context }) => context.drainMs,
@@ -74,19 +70,30 @@ export const proxyMachine = setup({
     /** When listeners are being bound; all or none. */
     STARTING: {
       entry: 'bindListeners',
-      after: { startup: 'RELEASING' },
-      on: { 'listeners.bound': 'RUNNING', 'listeners.failed': 'RELEASING', 'drain.requested': 'RELEASING' },
+      after: { startup: 'KILLING' },
+      on: { 'listeners.bound': 'RUNNING', 'listeners.failed': 'KILLING', 'drain.requested': 'KILLING' },
     },
     /** When connections are admitted. Its life is the embedder's to end, so it has no deadline. */
     RUNNING: { on: { 'drain.requested': { target: 'DRAINING', actions: 'rememberDrain' } } },
     /** When nothing new is admitted and the live may finish. */
     DRAINING: {
       entry: ['closeListeners', 'drainConnections'],
-      after: { drain: 'KILLING' },
-      on: { 'connections.closed': 'RELEASING', 'drain.requested': { guard: 'isImmediate', target: 'KILLING' } },
+      initial: 'WAITING',
+      on: { 'connections.closed': 'RELEASING' },
+      states: {
+        /** Re-entered by a request that ends sooner; whoever sends it compares (src/proxy-life.ts). */
+        WAITING: {
+          after: { drain: '#proxy.KILLING' },
+          on: { 'drain.requested': { target: 'WAITING', reenter: true, actions: 'rememberDrain' } },
+        },
+      },
     },
-    /** When what is left is ended; every chart reaches CLOSED in the same step. */
-    KILLING: { entry: 'killConnections', after: { release: 'RELEASING' }, on: { 'connections.closed': 'RELEASING' } },
+    /** When what is left is ended, also what a listener let in before another could not be bound. */
+    KILLING: {
+      entry: ['closeListeners', 'killConnections'],
+      after: { release: 'RELEASING' },
+      on: { 'connections.closed': 'RELEASING' },
+    },
     /** When every chart is at CLOSED and the operating system has handles left to close. */
     RELEASING: {
       entry: ['closeListeners', 'awaitRelease'],

@@ -1,0 +1,35 @@
+/**
+ * What a live connection looks like now, for `connections()` and `explain`.
+ *
+ * Decides nothing. Made only when somebody asks.
+ */
+import type { Connection } from './connection.ts';
+import type { ConnectionSnapshot } from './reports.ts';
+import { round } from './timeline.ts';
+
+export function connectionSnapshot(connection: Connection, nowMs: number): ConnectionSnapshot {
+  const { chart, downstream, listener, sighting, timeline } = connection;
+  return {
+    connectionId: connection.connectionId,
+    listener: listener.name,
+    route: connection.route?.name ?? null,
+    client: connection.client,
+    upstream: connection.upstreamAddress,
+    protocol: sighting?.protocol ?? null,
+    serverName: sighting?.preface?.serverName ?? null,
+    state: chart.state,
+    leaf: chart.leaf,
+    interpreter: listener.interpreter,
+    ageMs: round(nowMs - connection.acceptedAtMs),
+    stateMs: round(nowMs - timeline.enteredMs),
+    bytesIn: downstream.receivedBytes,
+    bytesOut: downstream.sentBytes,
+    bufferedBytes: bufferedBytes(connection),
+    timeline: timeline.entries(nowMs),
+  };
+}
+
+function bufferedBytes({ downstream, upstream }: Connection): number {
+  if (upstream === null) return downstream.heldBytes;
+  return downstream.receivedBytes - upstream.sentBytes + upstream.receivedBytes - downstream.sentBytes;
+}
