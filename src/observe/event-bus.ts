@@ -69,8 +69,8 @@ class Bus implements EventBus {
       },
       (error) => this.#failed(error, null),
       () => {
-        
-        return (error) => this.#failed(error, this.#telling ?? "connection.moved");
+        const during = this.#telling;
+        return (error) => this.#failed(error, during);
       },
     );
   }

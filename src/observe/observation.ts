@@ -60,7 +60,7 @@ export function createObservation(options: ObservationOptions): Observation {
     counters.handlerFailed();
     log.write(trouble);
     // Published again, the failure of who heard of a failure would go round for ever.
-    if (during !== 'handler.failed') bus.publish(trouble);
+    if (during !== null && during !== 'handler.failed') bus.publish(trouble);
   }
 
   function callbackFailed(error: unknown): void {

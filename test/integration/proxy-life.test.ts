@@ -212,7 +212,8 @@ test('a subscriber of connections$ that throws, and one of an actor that rejects
   const client = await dialPeer(world.port);
   await world.inState('ESTABLISHED');
   const [connection] = world.proxy.connections();
-  world.proxy.actor(connection?.connectionId ?? '')?.subscribe(() => Promise.reject(new Error('of the test, too')));
+  const rejecting = (): unknown => Promise.reject(new Error('of the test, too'));
+  world.proxy.actor(connection?.connectionId ?? '')?.subscribe(rejecting);
   isThrowing = true;
   client.reset();
   await world.closed(1);
