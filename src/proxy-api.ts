@@ -33,6 +33,13 @@ export interface Logger {
 }
 
 export type ProxyEvent =
+  /** The cap in force, told before the listeners are bound. `openFiles`: the limit of this process, null = none known. */
+  | {
+      readonly event: 'limits.derived';
+      readonly maxConnections: number;
+      readonly configured: number;
+      readonly openFiles: number | null;
+    }
   | { readonly event: 'proxy.ready'; readonly addresses: readonly Address[] }
   | { readonly event: 'proxy.draining'; readonly connections: number; readonly timeoutMs: number }
   | { readonly event: 'proxy.stopped' }

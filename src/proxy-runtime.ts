@@ -1,7 +1,7 @@
 /**
  * Everything a proxy is made of, made once: clock, ledger, dialer, observation, registry, listeners and the proxy's life.
  *
- * Decides nothing but the cap that the file-descriptor limit allows: two per connection, with a reserve.
+ * Decides nothing but the cap that the file-descriptor limit allows: two per connection, one per listener, with a reserve.
  * Read first: `proxy.ts`.
  */
 import { maxConnectionsDefault } from './config/build-plan.ts';
@@ -25,7 +25,7 @@ import { SlotCounter } from './routing/admission.ts';
 import type { ListenerPlan, ProxyPlan } from './routing/plan.ts';
 import { compileListener, type RouteTable } from './routing/route-table.ts';
 
-/** File descriptors kept for everything that is no connection: listeners, DNS, logs, the embedder's own. */
+/** File descriptors kept for everything that is neither connection nor listener: DNS, logs, the embedder's own. */
 const reservedFiles = 64;
 
 export interface ProxyRuntime {
@@ -41,7 +41,7 @@ export interface ProxyRuntime {
 export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies): ProxyRuntime {
   const clock = dependencies.clock ?? wheelClock();
   const logger = dependencies.logger ?? silentLogger;
-  const observation = createObservation({ clock, logger, logLevel: plan.logLevel });
+  const observation = createObservation({ clock, logger, logLevel: plan.logLevel, maxConnectionsDefault });
   const random = dependencies.random ?? Math.random;
   const ledger = createLedger(clock, observation.reports);
   const dial =
@@ -62,7 +62,7 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     timeouts: plan.timeouts,
     releaseMs,
     prepare: async () => {
-      registry.slots = new SlotCounter(await capOf(plan, logger));
+      registry.slots = new SlotCounter(await capOf(plan, observation));
       return plan.listeners.map((listener) =>
         postOf(listener, { plan, tables, registry, ports, clock, ledger, observation }),
       );
@@ -126,18 +126,14 @@ function postOf(listener: ListenerPlan, parts: PostParts): Post {
   };
 }
 
-/** The configured cap, or what the file-descriptor limit allows where that is less; said in the log either way. */
-async function capOf(plan: ProxyPlan, logger: NonNullable<ProxyDependencies['logger']>): Promise<number> {
-  const limit = await openFileLimit();
-  const open = (await openFileCount()) ?? 0;
-  const allowed = limit === null ? Infinity : Math.max(0, Math.floor((limit - open - reservedFiles) / 2));
-  const cap = Math.min(plan.maxConnections, allowed);
-  const fields = { event: 'limits.derived', maxConnections: cap, configured: plan.maxConnections, openFiles: limit };
-  // Falling short of a number that nobody asked for deserves no warning.
-  const level = plan.maxConnections === maxConnectionsDefault ? 'info' : 'warn';
-  if (cap < plan.maxConnections) logger.log(level, fields, `the file-descriptor limit lowers maxConnections to ${cap}`);
-  else logger.log('debug', fields, `maxConnections is ${cap}`);
-  return cap;
+/** The configured cap, or what the file-descriptor limit allows where that is less; told either way. */
+async function capOf(plan: ProxyPlan, { announce }: Observation): Promise<number> {
+  const openFiles = await openFileLimit();
+  const used = ((await openFileCount()) ?? 0) + plan.listeners.length + reservedFiles;
+  const allowed = openFiles === null ? Infinity : Math.max(0, Math.floor((openFiles - used) / 2));
+  const maxConnections = Math.min(plan.maxConnections, allowed);
+  announce({ event: 'limits.derived', maxConnections, configured: plan.maxConnections, openFiles });
+  return maxConnections;
 }
 
 function census(registry: ConnectionRegistry, ledger: Ledger, clock: Clock, life: ProxyLife): Census {

@@ -58,6 +58,9 @@ function checkProtocol(draft: DraftRoute, protocols: readonly string[]): readonl
   return [];
 }
 
+/** Protocols in which the server waits for the client. */
+const speakFirst: ReadonlySet<string> = new Set(['tls', 'http', 'h2c', 'redis', 'postgres', 'socks']);
+
 /** Protocols whose first bytes name no host. */
 const nameless: ReadonlySet<string> = new Set(['tcp', 'h2c', 'redis', 'ssh', 'postgres', 'socks']);
 
@@ -82,13 +85,21 @@ function checkCriteria(draft: DraftRoute): readonly Finding[] {
   return findings;
 }
 
-/** A client that stays silent has named nothing. */
-function checkServerFirst({ index, raw, route }: DraftRoute): readonly Finding[] {
+/** A client that stays silent has named nothing, and in some protocols it is not waiting for a banner. */
+function checkServerFirst(draft: DraftRoute): readonly Finding[] {
+  const { index, raw, route } = draft;
+  if ((route.timeouts?.serverFirst ?? null) === null) return [];
+  const path = ['routes', index, 'timeouts', 'serverFirst'];
   const names = ['domains', 'alpn'].filter((key) => valueAt(raw, ['match', key]) !== undefined);
-  if (names.length === 0 || (route.timeouts?.serverFirst ?? null) === null) return [];
+  const protocol = askedProtocol(draft);
+  if (names.length === 0 && protocol !== null && speakFirst.has(protocol)) {
+    const message = `serverFirst cannot be enforced here: clients of ${spoken(protocol)} speak first`;
+    return [{ path, message, part: 'key' }];
+  }
+  if (names.length === 0) return [];
   return [
     {
-      path: ['routes', index, 'timeouts', 'serverFirst'],
+      path,
       message: `serverFirst cannot be enforced here: the route asks for ${names.join(' and ')}, which a silent client does not tell`,
       part: 'key',
     },

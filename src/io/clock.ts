@@ -59,6 +59,8 @@ class WheelClock implements Clock {
   #timeoutMs = Infinity;
   /** True exactly while targets are being called: the system timer is looked at once, afterwards. */
   #isAdvancing = false;
+  /** True exactly while the timers that are due wait for one turn of the loop. */
+  #hasYielded = false;
 
   get armedCount(): number {
     return this.#wheel.armedCount;
@@ -85,9 +87,17 @@ class WheelClock implements Clock {
     if (this.#wheel.armedCount === 0 && !this.#isAdvancing) this.#clearTimeout();
   }
 
+  /** After a stall of the event loop, what has happened meanwhile is heard before deadlines judge it: one turn later. */
   #advance(): void {
+    const isLate = performance.now() - this.#wheel.wakeMs > stallMs;
     this.#timeout = null;
     this.#timeoutMs = Infinity;
+    if (isLate && !this.#hasYielded) {
+      this.#hasYielded = true;
+      setImmediate(this.#wake);
+      return;
+    }
+    this.#hasYielded = false;
     this.#isAdvancing = true;
     this.#wheel.advance(performance.now(), throwLater);
     this.#isAdvancing = false;
@@ -106,6 +116,9 @@ class WheelClock implements Clock {
     this.#timeoutMs = Infinity;
   }
 }
+
+/** So late after its time, a wake-up tells of a loop that was blocked. */
+const stallMs = 50;
 
 /** The longest delay a timer may have: 2^31-1 ms, 24.8 days. Node fires anything longer at once. */
 export const delayMsMax = 2_147_483_647;

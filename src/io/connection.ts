@@ -195,7 +195,7 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
 
   /** Bytes have arrived, or FIN has. */
   #look(ended: boolean): void {
-    if (this.#peek === null) return;
+    if (this.#peek === null || !this.#peek.isDue(this.downstream.heldBytes, ended)) return;
     const prefix = this.#peek.view(this.downstream.held);
     try {
       this.#conclude(this.listener.sniffer.look(this.client.host, prefix, ended));

@@ -9,6 +9,7 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { ProxyError } from '../errors.ts';
 import type { Clock } from './clock.ts';
+import { heldChunksMax, joined } from './held-chunks.ts';
 import type { Ledger, LedgerEntry, LegSide } from './ledger.ts';
 import { heldBytesMax, type Address, type ChunkLifetime, type Leg, type LegFact } from './leg.ts';
 import { closedSilently, codeSentence } from './os-codes.ts';
@@ -196,9 +197,10 @@ export abstract class LegBase implements Leg, LedgerEntry {
   protected transportReceived(chunk: Uint8Array): void {
     if (this.life !== 'live' || this.inbound !== 'open') return;
     this.receivedBytes += chunk.length;
+    if (this.reader === 'discarding') return;
     this.stamp();
     if (this.taker !== null && !this.isPaused && this.heldBytes === 0) return this.deliver(this.taker, chunk);
-    if (this.reader !== 'discarding') this.hold(chunk);
+    this.hold(chunk);
   }
 
   /** FIN arrived, after every byte. */
@@ -300,7 +302,7 @@ export abstract class LegBase implements Leg, LedgerEntry {
   }
 
   private listenTo(subscriber: Subscriber<LegFact>): void {
-    if (this.kept === null) throw twice('facts$');
+    if (this.kept === null) throw new ProxyError('SALLYPORT_INVARIANT', `facts$ ${subscribedTwice}`);
     // A fact told while these are being told lines up behind them; letting go empties the line.
     for (let index = 0; index < this.kept.length; index += 1) {
       const fact = this.kept[index];
@@ -312,7 +314,7 @@ export abstract class LegBase implements Leg, LedgerEntry {
   }
 
   private takeInto(subscriber: Subscriber<Uint8Array>): () => void {
-    if (this.reader !== 'holding') throw twice('bytes$');
+    if (this.reader !== 'holding') throw new ProxyError('SALLYPORT_INVARIANT', `bytes$ ${subscribedTwice}`);
     this.reader = 'taking';
     if (this.inbound === 'ended') {
       subscriber.complete();
@@ -327,6 +329,7 @@ export abstract class LegBase implements Leg, LedgerEntry {
     if (this.heldChunks === noChunks) this.heldChunks = [chunk];
     else this.heldChunks.push(chunk);
     this.heldBytes += chunk.length;
+    if (this.heldChunks.length >= heldChunksMax && !this.isReplaying) this.heldChunks = joined(this.heldChunks);
     this.settleReading();
     if (this.reader === 'holding') this.tell(held);
   }
@@ -394,6 +397,4 @@ const writable: LegFact = { type: 'writable' };
 const flushed: LegFact = { type: 'flushed' };
 const released: LegFact = { type: 'released' };
 
-function twice(what: string): ProxyError {
-  return new ProxyError('SALLYPORT_INVARIANT', `${what} of a leg has one subscriber, and has had it`);
-}
+const subscribedTwice = 'of a leg has one subscriber, and has had it';

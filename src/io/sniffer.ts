@@ -34,23 +34,43 @@ export type SniffOutcome =
 
 const unseen: Sighting = { protocol: null, preface: null };
 
+/** So many looks at one client are free. A trickle that goes on is looked at less and less often. */
+const looksMax = 512;
+
 /** The prefix of one client, grown in place, so that a trickle is not copied again and again. */
 export class PeekBuffer {
   #bytes: Uint8Array<ArrayBuffer> | null = null;
+  /** Bytes taken so far. The last held piece may have grown since. */
   #length = 0;
-  #taken = 0;
+  #looks = 0;
+  #dueBytes = 0;
+
+  /**
+   * True exactly when it is worth a look: often in the beginning, then each time that an eighth has been added, and
+   * when nothing more can come. Call it once for each arrival.
+   */
+  isDue(heldBytes: number, ended: boolean): boolean {
+    if (!ended && heldBytes < this.#dueBytes) return false;
+    this.#looks += 1;
+    if (this.#looks >= looksMax) this.#dueBytes = Math.min(sniffBytesMax, heldBytes + Math.ceil(heldBytes / 8));
+    return true;
+  }
 
   /** Every held byte in one piece, at most `sniffBytesMax`. Valid for the call. */
   view(held: readonly Uint8Array[]): Uint8Array {
     const [first] = held;
     if (first === undefined) return new Uint8Array(0);
     if (held.length === 1) return first.subarray(0, sniffBytesMax);
-    for (; this.#taken < held.length; this.#taken += 1) this.#append(held[this.#taken]);
+    let position = 0;
+    for (const piece of held) {
+      if (position + piece.length > this.#length) this.#append(piece.subarray(this.#length - position));
+      position += piece.length;
+      if (this.#length === sniffBytesMax) break;
+    }
     return (this.#bytes ?? first).subarray(0, this.#length);
   }
 
-  #append(chunk: Uint8Array | undefined): void {
-    if (chunk === undefined) return;
+  #append(chunk: Uint8Array): void {
     const taken = chunk.subarray(0, sniffBytesMax - this.#length);
     const wanted = this.#length + taken.length;
     if (this.#bytes === null || wanted > this.#bytes.length) {
@@ -99,11 +119,10 @@ export class Sniffer {
     return outcomeOf(decision, this.#recognise(decision, sighting, prefix));
   }
 
-  /** The outcome for a client that stays silent. */
+  /** The outcome for a client that stays silent: where no such route is for it, it is waited for like any other. */
   serverFirst(ip: string): SniffOutcome {
     const route = this.#table.serverFirst({ ip });
-    if (route === null)
-      return { kind: 'refused', reason: 'refused.route', route: null, sighting: unseen, detail: null };
+    if (route === null) return { kind: 'waiting', answerable: false, suspected: null };
     return outcomeOf({ kind: 'route', route }, unseen);
   }
 

@@ -25,6 +25,8 @@ export interface EventLogOptions {
   readonly logger: Logger;
   /** Events below it cost nothing. */
   readonly level: LogLevel;
+  /** The cap that holds when nobody asks for one; null = there is none. Falling short of it deserves no warning. */
+  readonly maxConnectionsDefault: number | null;
   /** Told of a logger that threw; must not throw. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -42,7 +44,7 @@ export class EventLog {
   }
 
   write(event: ProxyEvent): void {
-    const level = levelOf(event);
+    const level = this.#levelOf(event);
     if (!this.wants(level)) return;
     const { logger, onFailure } = this.#options;
     try {
@@ -51,6 +53,12 @@ export class EventLog {
     } catch (error) {
       onFailure(error);
     }
+  }
+
+  #levelOf(event: ProxyEvent): LineLevel {
+    if (event.event !== 'limits.derived') return levelOf(event);
+    if (event.maxConnections === event.configured) return 'debug';
+    return event.configured === this.#options.maxConnectionsDefault ? 'info' : 'warn';
   }
 }
 
@@ -104,7 +112,7 @@ function hasOwnLevel(reason: CloseReason): reason is PlainReason | 'timeout.idle
   return Object.hasOwn(reasonLevels, reason);
 }
 
-function levelOf(event: ProxyEvent): LineLevel {
+function levelOf(event: Exclude<ProxyEvent, { event: 'limits.derived' }>): LineLevel {
   switch (event.event) {
     case 'connection.closed':
     case 'connection.refused':
@@ -145,6 +153,12 @@ function lineOf(event: ProxyEvent): Line {
     case 'connection.moved': {
       const { connectionId, from, to, on } = event;
       return { fields: { event: event.event, connectionId, from, to, on }, message: `from ${from} to ${to} on ${on}` };
+    }
+    case 'limits.derived': {
+      const { maxConnections, configured, openFiles } = event;
+      const fields = { event: event.event, maxConnections, configured, openFiles };
+      if (maxConnections === configured) return { fields, message: `maxConnections is ${maxConnections}` };
+      return { fields, message: `the file-descriptor limit lowers maxConnections to ${maxConnections}` };
     }
     case 'proxy.ready': {
       const { addresses } = event;

@@ -22,6 +22,8 @@ export interface ObservationOptions {
   readonly clock: Clock;
   readonly logger?: Logger;
   readonly logLevel?: LogLevel;
+  /** @see EventLogOptions.maxConnectionsDefault */
+  readonly maxConnectionsDefault?: number;
   /** Closed connections that `explain` still answers for; 1,000 unless given. */
   readonly keep?: number;
 }
@@ -41,19 +43,22 @@ export interface Observation {
 }
 
 export function createObservation(options: ObservationOptions): Observation {
-  const { clock, logger = silentLogger, keep } = options;
+  const { clock, logger = silentLogger, keep, maxConnectionsDefault = null } = options;
   const level = logger === silentLogger ? 'silent' : (options.logLevel ?? 'info');
   const counters = new Counters();
   const records = new ClosedRecords(keep);
-  const log = new EventLog({ logger, level, onFailure: () => counters.handlerFailed() });
+  const log = new EventLog({ logger, level, maxConnectionsDefault, onFailure: () => counters.handlerFailed() });
   const bus = createEventBus(listenerFailed);
   const announce = (event: ProxyEvent): void => {
     log.write(event);
     bus.publish(event);
   };
   const fold = new RefusalFold(clock, (refusal, count) => announce({ event: 'connection.refused', count, ...refusal }));
+  const closedFold = new RefusalFold(clock, ({ listener, client, reason }, count) =>
+    log.write({ event: 'connection.refused', count, listener, client, reason }),
+  );
   let hasClosed = false;
-  const reports = createReports({ bus, records, counters, fold, log });
+  const reports = createReports({ bus, records, counters, fold, closedFold, log });
 
   function listenerFailed({ error, during }: ListenerFailure): void {
     const trouble = troubleOf(during === null ? 'a subscriber of the events' : `a listener of ${during}`, error);
@@ -81,6 +86,7 @@ export function createObservation(options: ObservationOptions): Observation {
       if (hasClosed) return;
       hasClosed = true;
       fold.close();
+      closedFold.close();
       if (last !== undefined) announce(last);
       bus.complete();
     },

@@ -30,15 +30,20 @@ export class RefusalFold implements TimerTarget {
   }
 
   add(refusal: Refusal): void {
+    if (this.admit(refusal)) this.#tell(refusal, 1);
+  }
+
+  /** @returns true when the caller may tell of it whole; false when it is folded, and told of here. */
+  admit(refusal: Refusal): boolean {
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#secondBeganMs >= secondMs) this.#beginSecond(nowMs);
     if (this.#toldWhole < wholeMax) {
       this.#toldWhole += 1;
-      this.#tell(refusal, 1);
-      return;
+      return true;
     }
     this.#fold(refusal);
     this.#timer ??= this.#clock.arm(Math.max(0, this.#secondBeganMs + secondMs - nowMs), this, 0);
+    return false;
   }
 
   onTimer(): void {

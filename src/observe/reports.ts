@@ -5,21 +5,24 @@
  * Read first: `../io/reports.ts`, the port; `observation.ts`, which puts the parts together.
  */
 import type { ClosedRecord, Refusal, Reports, Trouble } from '../io/reports.ts';
+import type { CloseReason } from '../machines/connection/close-reason.ts';
 import type { ProxyEvent } from '../proxy-api.ts';
 import type { ClosedRecords } from './closed-records.ts';
 import type { Counters } from './counters.ts';
 import type { EventBus } from './event-bus.ts';
-import type { EventLog } from './log-events.ts';
+import { levelOfReason, type EventLog } from './log-events.ts';
 
 export interface ReportsParts {
   readonly bus: EventBus;
   readonly records: ClosedRecords;
   readonly counters: Counters;
   readonly fold: { add(refusal: Refusal): void };
+  /** Of refusals that have a chart: their log lines only, for each has a record and an event of its own. */
+  readonly closedFold: { admit(refusal: Refusal): boolean };
   readonly log: EventLog;
 }
 
-export function createReports({ bus, records, counters, fold, log }: ReportsParts): Reports {
+export function createReports({ bus, records, counters, fold, closedFold, log }: ReportsParts): Reports {
   const isHeard = (name: ProxyEvent['event']): boolean => bus.hasListeners(name) || log.wants('debug');
   const tell = (event: ProxyEvent): void => {
     log.write(event);
@@ -39,7 +42,9 @@ export function createReports({ bus, records, counters, fold, log }: ReportsPart
     closed(record: ClosedRecord) {
       counters.connectionClosed(record.reason);
       records.put(record);
-      tell(record);
+      if (!isRefusal(record.reason) || !log.wants(levelOfReason(record.reason)) || closedFold.admit(record))
+        log.write(record);
+      bus.publish(record);
     },
     refused(refusal) {
       counters.connectionRefused(refusal.reason);
@@ -50,6 +55,11 @@ export function createReports({ bus, records, counters, fold, log }: ReportsPart
       tell(trouble);
     },
   };
+}
+
+/** True exactly when the client was told no: anybody can bring that about as often as they like. */
+function isRefusal(reason: CloseReason): boolean {
+  return reason === 'route.blocked' || reason.startsWith('refused.');
 }
 
 /** The other kinds are told and not counted. */

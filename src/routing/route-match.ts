@@ -16,8 +16,8 @@ export interface RouteMatcher {
   readonly protocols: readonly string[];
   /** True exactly when a criterion is about what the client sends. */
   readonly needsBytes: boolean;
-  /** True exactly when a silent client may be given to the route: it declares `serverFirst`, and asks for no name. */
-  readonly isServerFirst: boolean;
+  /** True exactly when a silent client may be the route's: it asks for no name, and for no protocol whose clients speak first. */
+  readonly maySpeakFirst: boolean;
   takesClient(ip: string): boolean;
   /** @param protocol null when no detector knew the bytes. */
   takesProtocol(protocol: string | null): boolean;
@@ -39,13 +39,16 @@ export function compileRouteMatch(route: RoutePlan): RouteMatcher {
     hosts,
     protocols: protocols ?? [],
     needsBytes: protocols !== null,
-    isServerFirst: route.enabled && !asksForNames && route.timeouts.values.serverFirst !== null,
+    maySpeakFirst: route.enabled && !asksForNames && !clientsSpeakFirst.has(route.match.protocol ?? 'tcp'),
     takesClient: (ip) => addresses === null || addresses.matches(ip),
     takesProtocol: (protocol) => protocols === null || (protocol !== null && protocols.includes(protocol)),
     takesAlpn: (offered) => alpn === null || offered.some((name) => alpn.has(name)),
     takesHost: (name) => hosts === null || (name !== null && hosts.some((host) => host.matches(name))),
   };
 }
+
+/** In these a client that says nothing is not waiting for a banner. */
+const clientsSpeakFirst: ReadonlySet<string> = new Set(['tls', 'http', 'h2c', 'redis', 'postgres', 'socks']);
 
 /** Null: any. Empty: none, because the criteria contradict each other (ALPN of something that is not TLS). */
 function protocolsOf({ match }: RoutePlan): readonly string[] | null {

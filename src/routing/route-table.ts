@@ -23,7 +23,7 @@ export { orderRoutes } from './route-order.ts';
 export interface RouteTable {
   /** What to ask about the first bytes, in order. Empty exactly when no route of the listener looks at bytes. */
   readonly detectors: readonly Detector[];
-  /** Milliseconds a client may stay silent before `serverFirst` is asked: the least any such route declares; null = for ever. */
+  /** Milliseconds a client may stay silent before `serverFirst` is asked: the least that such a route, or the listener, declares; null = for ever. */
   readonly serverFirstMs: number | null;
   /** The answer that needs no byte; null when bytes are needed. */
   withoutBytes(client: Client): RouteDecision | null;
@@ -73,8 +73,10 @@ class CompiledTable implements RouteTable {
     this.#hostless = this.#entries.filter((entry) => entry.matcher.hosts === null);
     this.#switchedOff = new Set(detectors.filter((each) => !each.enabled).map((each) => each.detector.name));
     this.detectors = this.#detectorsToAsk(detectors);
-    this.#serverFirst = this.#matchers.filter((matcher) => matcher.isServerFirst);
-    const silences = this.#serverFirst.flatMap((matcher) => matcher.route.timeouts.values.serverFirst ?? []);
+    const silenceOf = ({ route }: RouteMatcher) =>
+      route.timeouts.values.serverFirst ?? plan.timeouts.values.serverFirst;
+    this.#serverFirst = this.#matchers.filter((matcher) => matcher.maySpeakFirst && silenceOf(matcher) !== null);
+    const silences = this.#serverFirst.flatMap((matcher) => silenceOf(matcher) ?? []);
     this.serverFirstMs = silences.length === 0 ? null : Math.min(...silences);
   }
 

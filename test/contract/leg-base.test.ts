@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Address, ChunkLifetime } from '../../src/io/leg.ts';
 import { LegBase, type LegPorts } from '../../src/io/leg-base.ts';
+import { PeekBuffer } from '../../src/io/sniffer.ts';
+import { sniffBytesMax } from '../../src/protocols/detector.ts';
 import { StepClock } from '../../src/testing/step-clock.ts';
 import { bytesOf, Watch } from '../support/leg-watch.ts';
 import { legPorts } from '../support/sockets.ts';
@@ -78,6 +80,39 @@ describe('a leg on a transport that breaks its promises', () => {
     leg.resume();
     expect(watch.text).toBe('ab');
     expect(leg.asked).toEqual(['stop', 'read']);
+  });
+
+  test('a prefix is what is held, also when the last piece has grown or was replaced by a longer one', () => {
+    const peek = new PeekBuffer();
+    for (const held of [['a'], ['a', 'b'], ['a', 'bc'], ['a', 'bcd', 'e']])
+      expect(Buffer.from(peek.view(held.map(bytesOf))).toString()).toBe(held.join(''));
+  });
+
+  test('what a trickle costs: after many looks at one client only growth by an eighth, FIN or a full prefix is worth one', () => {
+    const peek = new PeekBuffer();
+    const looks: number[] = [];
+    for (let bytes = 1; bytes <= sniffBytesMax; bytes += 1) if (peek.isDue(bytes, false)) looks.push(bytes);
+    expect(looks.slice(0, 512)).toEqual(Array.from({ length: 512 }, (_, index) => index + 1));
+    for (const [index, bytes] of looks.entries()) {
+      const before = looks[index - 1] ?? 0;
+      if (index >= 512 && bytes !== sniffBytesMax) expect(bytes).toBe(before + Math.ceil(before / 8));
+    }
+    expect(looks.at(-1)).toBe(sniffBytesMax);
+    const ended = new PeekBuffer();
+    for (let bytes = 1; bytes <= 520; bytes += 1) ended.isDue(bytes, false);
+    expect([ended.isDue(521, false), ended.isDue(521, true)]).toEqual([false, true]);
+  });
+
+  test('what arrives when nobody takes any more is counted, and is no progress', () => {
+    const clock = new StepClock();
+    const leg = new ScriptedLeg(legPorts(clock));
+    const watch = new Watch(leg).take();
+    leg.happen('received', 'a');
+    watch.leave();
+    const takenAtMs = leg.lastByteAtMs;
+    clock.advance(1_000);
+    leg.happen('received', 'bc');
+    expect([leg.receivedBytes, leg.heldBytes, leg.lastByteAtMs]).toEqual([3, 0, takenAtMs]);
   });
 
   test('law 4: what arrives after FIN is dropped', () => {

@@ -172,6 +172,34 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     expect(origin.peers).toHaveLength(0);
   });
 
+  test('M10: a silent client for whom no such route is waits on, and is served when it speaks', async () => {
+    await using origin = await Origin.echo();
+    const action = { type: 'forward' as const, target: { host: '127.0.0.1', port: origin.port } };
+    await using world = await ProxyUnderTest.start({
+      interpreter,
+      routes: [
+        {
+          name: 'office',
+          match: { ports: 0, clientIp: ['10.0.0.0/8'], protocol: 'ssh' },
+          timeouts: { serverFirst: 100 },
+          action,
+        },
+        { name: 'web', match: { ports: 0, protocol: 'http' }, action },
+      ],
+    });
+    const moved = new Promise<string>((resolve) => {
+      world.proxy.on('connection.moved', ({ to, on }) => {
+        if (on !== 'admission.granted' && to !== 'SNIFFING.SERVER_FIRST') resolve(to);
+      });
+    });
+    const client = await dialPeer(world.port);
+    expect(await moved).toBe('SNIFFING.PREFACE');
+    client.send(get('a.example'));
+    await client.atLeast(get('a.example').length);
+    expect(client.text).toBe(get('a.example'));
+    expect(world.proxy.connections().map(({ route }) => route)).toEqual(['web']);
+  });
+
   test('T02, H06: the sniff deadline is gone once a route is chosen, however long the client then stays silent', async () => {
     await using origin = await Origin.echo();
     await using world = await ProxyUnderTest.start({

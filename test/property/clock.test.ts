@@ -317,3 +317,25 @@ describe('the real clock', () => {
     expect(clock.armedCount).toBe(0);
   });
 });
+
+test('L36: after a stalled event loop, what was waiting is heard before a deadline judges it', async () => {
+  const clock = wheelClock();
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    const target = {
+      onTimer: () => {
+        order.push('deadline');
+        resolve();
+      },
+    };
+    setTimeout(() => {
+      clock.arm(10, target, 0);
+      setImmediate(() => {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
+        setImmediate(() => order.push('what was waiting'));
+      });
+    }, 0);
+  });
+  expect(order).toEqual(['what was waiting', 'deadline']);
+  expect(clock.armedCount).toBe(0);
+});

@@ -183,7 +183,7 @@ describe('the specification', () => {
     );
   });
 
-  test('M10: a silent client gets the first route that declares serverFirst and asks for no name', () => {
+  test('M10: a silent client gets the first route that declares serverFirst, asks for no name, and whose clients do not speak first', () => {
     fc.assert(
       fc.property(wishes, someClient, (list, { ip }) => {
         const plans = routes(...list);
@@ -195,7 +195,8 @@ describe('the specification', () => {
               route.enabled &&
               route.match.domains === null &&
               route.match.alpn === null &&
-              route.timeouts.values.serverFirst !== null,
+              route.timeouts.values.serverFirst !== null &&
+              !['tls', 'http', 'h2c', 'redis', 'postgres', 'socks'].includes(route.match.protocol ?? 'tcp'),
           );
         expect(compiled.serverFirst({ ip })).toBe(able.find((route) => takesIp(route, ip)) ?? null);
         const waits = able.map((route) => route.timeouts.values.serverFirst ?? Infinity);
