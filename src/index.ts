@@ -9,7 +9,7 @@ export { ConfigError } from './config/problems.ts';
 export type { ConfigProblem } from './config/problems.ts';
 export { ProxyError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
-export { createProxy, createProxyFromPlan } from './proxy.ts';
+export { createProxy } from './proxy.ts';
 export type {
   Census,
   ConnectionActor,
@@ -24,7 +24,13 @@ export type {
   ProxyEventName,
   ProxyEventOf,
 } from './proxy-api.ts';
-export type { ClosedRecord, ConnectionSnapshot, TimelineEntry } from './io/reports.ts';
+export type { Clock, Timer, TimerTarget } from './io/clock.ts';
+export type { Dialer, DialFailure, DialWatch, Endpoint } from './io/dialer.ts';
+export type { Address, Leg, LegFact } from './io/leg.ts';
+export type { ClosedRecord, ConnectionSnapshot, Refusal, TimelineEntry, Trouble } from './io/reports.ts';
+export type { Resolver } from './io/resolver.ts';
 export type { CloseReason } from './machines/connection/close-reason.ts';
 export type { DeadlineName } from './machines/connection/delays.ts';
 export type { Detect, Detection, Detector, Preface } from './protocols/detector.ts';
+export type { RoutePlan } from './routing/plan.ts';
+export type { MatchExplanation, MatchQuery } from './routing/route-table.ts';

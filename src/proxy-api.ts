@@ -85,13 +85,21 @@ export interface Explanation {
   readonly connection: ConnectionSnapshot | null;
 }
 
+type SnapshotListener = (snapshot: SnapshotFrom<typeof connectionMachine>) => void;
+
+interface SnapshotObserver {
+  readonly next?: SnapshotListener;
+  readonly complete?: () => void;
+}
+
 /** The shape of an XState ActorRef, whichever interpreter runs the connection. */
 export interface ConnectionActor {
   readonly id: string;
   readonly interpreter: 'compiled' | 'xstate';
   /** Only what an operator may say; everything else is a fact that the shell alone knows. */
   send(fact: Extract<ConnectionFact, { type: 'kill.requested' | 'drain.requested' }>): void;
-  subscribe(next: (snapshot: SnapshotFrom<typeof connectionMachine>) => void): { unsubscribe(): void };
+  /** Hears every change; `complete` comes with CLOSED, and nothing after it. */
+  subscribe(observer: SnapshotListener | SnapshotObserver): { unsubscribe(): void };
   getSnapshot(): SnapshotFrom<typeof connectionMachine>;
   getPersistedSnapshot(): PersistedConnection;
 }

@@ -77,12 +77,17 @@ function actorOf(connection: Connection, runtime: ProxyRuntime): ConnectionActor
     send: (fact) => connection.tell(fact),
     getSnapshot,
     getPersistedSnapshot: () => connection.chart.persist(),
-    subscribe: (next) => {
+    subscribe: (observer) => {
+      const { next, complete } = typeof observer === 'function' ? { next: observer, complete: undefined } : observer;
       const { connectionId } = connection;
       const subscription = runtime.observation.bus.events$.subscribe((event) => {
         if (event.event !== 'connection.moved' || event.connectionId !== connectionId) return undefined;
-        if (event.to === 'CLOSED') subscription.unsubscribe();
-        return next(getSnapshot());
+        const answer = next?.(getSnapshot());
+        if (event.to === 'CLOSED') {
+          subscription.unsubscribe();
+          complete?.();
+        }
+        return answer;
       });
       return subscription;
     },

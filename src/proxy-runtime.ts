@@ -127,12 +127,12 @@ function postOf(listener: ListenerPlan, parts: PostParts): Post {
 }
 
 /** The configured cap, or what the file-descriptor limit allows where that is less; told either way. */
-async function capOf(plan: ProxyPlan, { announce }: Observation): Promise<number> {
+async function capOf(plan: ProxyPlan, observation: Observation): Promise<number> {
   const openFiles = await openFileLimit();
   const used = ((await openFileCount()) ?? 0) + plan.listeners.length + reservedFiles;
   const allowed = openFiles === null ? Infinity : Math.max(0, Math.floor((openFiles - used) / 2));
   const maxConnections = Math.min(plan.maxConnections, allowed);
-  announce({ event: 'limits.derived', maxConnections, configured: plan.maxConnections, openFiles });
+  observation.announce({ event: 'limits.derived', maxConnections, configured: plan.maxConnections, openFiles });
   return maxConnections;
 }
 

@@ -6,7 +6,20 @@
  * greet an old Node with a stack trace instead of one sentence. The one `process.exit` is here.
  * Read first: `program.ts`.
  */
-void main().then((exitCode) => process.exit(exitCode));
+let hasEnded = false;
+void main().then((exitCode) => {
+  hasEnded = true;
+  process.exit(exitCode);
+});
+
+// Node ends when nothing is left to wait for, also in the middle of a configuration file that awaits what never comes.
+process.once('beforeExit', () => {
+  if (hasEnded) return;
+  process.stderr.write(
+    'sallyport: a promise that was waited for never settled (in the configuration file?); nothing was done\n',
+  );
+  process.exitCode = 2;
+});
 
 async function main(): Promise<number> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

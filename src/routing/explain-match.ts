@@ -20,6 +20,8 @@ export interface MatchQuery {
   readonly protocol?: string;
   readonly alpn?: readonly string[];
   readonly clientIp?: string;
+  /** Taken, and not looked at before HTTP routing is built. */
+  readonly path?: string;
 }
 
 export type MatchCriterion = 'ports' | 'clientIp' | 'protocol' | 'domains' | 'alpn';

@@ -7,7 +7,7 @@ import { expectBaseline, openFiles } from '../support/census.ts';
 import { closedPort, dialPeer, Origin, ProxyUnderTest, type Peer } from '../support/world.ts';
 
 describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpreter', (interpreter) => {
-  test('L11, socket-error-handling.node: a refused dial closes the client at once, and the proxy lives on', async () => {
+  test('L11, socket-error-handling.node, forwarding-error-fix.node: a refused dial closes the client at once, and the proxy lives on', async () => {
     await using world = await ProxyUnderTest.forward(await closedPort(), { interpreter });
     const files = await openFiles();
     const client = await dialPeer(world.port);

@@ -179,13 +179,13 @@ describe.each(['compiled', 'xstate'] as const)('drain and stop under the %s inte
     expect(world.proxy.explain(id)?.sentence).toContain('ESTABLISHED');
     const actor = world.proxy.actor(id);
     const seen: unknown[] = [];
-    actor?.subscribe((snapshot) => seen.push(snapshot.value));
+    actor?.subscribe({ next: (snapshot) => seen.push(snapshot.value), complete: () => seen.push('complete') });
     expect(actor?.getSnapshot().matches('ESTABLISHED')).toBe(true);
     expect(actor?.getPersistedSnapshot().timers.map((timer) => timer.id)).toEqual([
       'xstate.after.idling.connection.ESTABLISHED.TUNNEL.ACTIVE',
     ]);
     actor?.send({ type: 'kill.requested', reason: 'operator.killed' });
-    expect(seen).toEqual(['CLOSED']);
+    expect(seen).toEqual(['CLOSED', 'complete']);
     expect(world.proxy.kill(id)).toBe(false);
     const explained = world.proxy.explain(id);
     expect(explained).toMatchObject({

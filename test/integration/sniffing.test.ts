@@ -111,7 +111,7 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     expect(slow.bytes.subarray(2).equals(Buffer.from(hello))).toBe(true);
   });
 
-  test('M06: a port whose route needs no byte is dialled before the client has said anything', async () => {
+  test('M06, M08: a port whose route needs no byte is dialled before the client has said anything', async () => {
     await using origin = await Origin.start((peer) => void peer.send('220 mail.example ESMTP\r\n'));
     await using world = await ProxyUnderTest.forward(origin.port, { interpreter });
     const client = await dialPeer(world.port);

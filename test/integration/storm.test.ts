@@ -25,7 +25,7 @@ describe.each(['compiled', 'xstate'] as const)('storms under the %s interpreter'
     await using origin = await Origin.echo();
     await using world = await ProxyUnderTest.forward(origin.port, { interpreter });
     const files = await openFiles();
-    await inParallel(1000, 200, async (index) => {
+    await inParallel(1000, 1000, async (index) => {
       const client = await dialPeer(world.port);
       if (index % 4 === 0) client.end();
       else if (index % 4 === 1) client.reset();

@@ -328,13 +328,11 @@ test('L36: after a stalled event loop, what was waiting is heard before a deadli
         resolve();
       },
     };
-    setTimeout(() => {
-      clock.arm(10, target, 0);
-      setImmediate(() => {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
-        setImmediate(() => order.push('what was waiting'));
-      });
-    }, 0);
+    clock.arm(10, target, 0);
+    setImmediate(() => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
+      setImmediate(() => order.push('what was waiting'));
+    });
   });
   expect(order).toEqual(['what was waiting', 'deadline']);
   expect(clock.armedCount).toBe(0);
