@@ -41,7 +41,8 @@ export interface Running {
 export type Found = { readonly version: string } | { readonly absent: string };
 
 const root = join(import.meta.dirname, '..');
-const cli = join(root, 'src/cli/main.ts');
+/** The built command, as users run it: from source, Node would keep its type stripper and the sources on the heap. */
+const cli = join(root, 'dist/cli/main.js');
 const readyMs = 10_000;
 
 /** Looks a subject up on this machine. */
@@ -54,7 +55,7 @@ export function findSubject(id: SubjectId): Found {
     const isLoadable = modules === null || existsSync(join(modules, 'ngx_stream_module.so'));
     return 'absent' in found || isLoadable ? found : { absent: 'the stream module of nginx is not installed' };
   }
-  return existsSync(cli) ? { version: `node ${process.versions.node}` } : { absent: 'src/cli/main.ts does not exist' };
+  return existsSync(cli) ? { version: `node ${process.versions.node}` } : { absent: 'it is not built: npm run build' };
 }
 
 /**

@@ -14,6 +14,7 @@ export type {
   Census,
   ConnectionActor,
   ConnectionFilter,
+  ConnectionState,
   EventIterator,
   Explanation,
   Logger,

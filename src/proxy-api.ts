@@ -66,9 +66,11 @@ export interface EventIterator extends AsyncIterableIterator<ProxyEvent> {
   readonly dropped: number;
 }
 
+/** The six states of a connection. A live one is never seen in CLOSED. */
+export type ConnectionState = 'ACCEPTED' | 'SNIFFING' | 'DIALING' | 'ESTABLISHED' | 'HALF_CLOSED' | 'CLOSED';
+
 export interface ConnectionFilter {
-  /** One of the six states. */
-  readonly state?: string;
+  readonly state?: ConnectionState;
   readonly route?: string;
   /** Milliseconds, or text such as `20s`: at least this long in the present state. */
   readonly olderThan?: number | string;

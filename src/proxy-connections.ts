@@ -3,9 +3,11 @@
  *
  * Decides nothing; it reads the registry and speaks to charts through `Connection.tell`.
  */
+import { ProxyError } from './errors.ts';
 import { durationMs } from './duration-argument.ts';
 import type { Connection } from './io/connection.ts';
 import type { ConnectionSnapshot } from './io/reports.ts';
+import { connectionTable } from './machines/connection/connection-chart.ts';
 import { connectionMachine } from './machines/connection/machine.ts';
 import { containedObservable } from './observe/contained-observable.ts';
 import { explainLive } from './observe/explain.ts';
@@ -51,9 +53,17 @@ export function proxyConnections(runtime: ProxyRuntime): ConnectionFace {
   };
 }
 
-/** @throws ProxyError SALLYPORT_CONFIG_INVALID when `olderThan` is no duration. */
+const states: ReadonlySet<string> = new Set(connectionTable.leaves.map((leaf) => leaf.state));
+
+/** @throws ProxyError SALLYPORT_CONFIG_INVALID when `olderThan` is no duration or `state` no state. */
 function selected(snapshots: readonly ConnectionSnapshot[], filter: ConnectionFilter): readonly ConnectionSnapshot[] {
   const olderThanMs = filter.olderThan === undefined ? 0 : durationMs(filter.olderThan);
+  if (filter.state !== undefined && !states.has(filter.state)) {
+    throw new ProxyError(
+      'SALLYPORT_CONFIG_INVALID',
+      `a connection has no state ${filter.state}: ${[...states].join(', ')}`,
+    );
+  }
   return snapshots.filter(
     (one) =>
       (filter.state === undefined || one.state === filter.state) &&

@@ -199,6 +199,7 @@ describe.each(['compiled', 'xstate'] as const)('drain and stop under the %s inte
       ['ESTABLISHED', 'kill.requested'],
     ]);
     expect(world.proxy.explain('nobody')).toBeNull();
+    expect(() => world.proxy.connections({ olderThan: 'soon' })).toThrow('not a duration');
   });
 });
 

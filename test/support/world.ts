@@ -5,7 +5,13 @@
  */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type NetConnectOpts, type Server, type Socket } from 'node:net';
-import { createProxy, type ClosedRecord, type Proxy, type SallyportConfig } from '../../src/index.ts';
+import {
+  createProxy,
+  type ClosedRecord,
+  type ConnectionState,
+  type Proxy,
+  type SallyportConfig,
+} from '../../src/index.ts';
 
 /** One end of a TCP connection, with everything that happens to it remembered. */
 export class Peer {
@@ -247,7 +253,7 @@ export class ProxyUnderTest implements AsyncDisposable {
     await last.closed;
   }
 
-  async inState(state: string, count = 1): Promise<void> {
+  async inState(state: ConnectionState, count = 1): Promise<void> {
     await this.until(() => this.proxy.connections({ state }).length === count);
   }
 
