@@ -20,6 +20,19 @@ export function addCommonOptions(program: Command): void {
     .addOption(new Option('--interpreter <name>', 'what runs the charts').choices(['compiled', 'xstate']))
     .addOption(new Option('--log-level <level>', 'how much is logged').choices(logLevels))
     .option('--admin', 'not built yet: accepted with a warning');
+  addLaterFlags(program);
+}
+
+/** Flags of automatic HTTPS: known, so that nobody is told they mistyped. */
+function addLaterFlags(program: Command): void {
+  program
+    .option('--email <address>', 'automatic HTTPS: not built yet')
+    .option('--dev-tls', 'development certificates: not built yet');
+  for (const name of ['email', 'dev-tls']) {
+    program.on(`option:${name}`, () =>
+      program.error(`error: --${name} is not built yet: it needs certificates, a later part`),
+    );
+  }
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
