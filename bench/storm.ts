@@ -5,16 +5,12 @@
  * transport or timer in the proxy, and no more open files than before. Bounded: gives up after ten seconds.
  */
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { createProxy, type Proxy } from '../src/index.ts';
+import { openFileCount } from '../src/io/fd-limit.ts';
 
 const clientCount = 1000;
 const giveUpMs = 10_000;
-
-async function openFiles(): Promise<number> {
-  return (await readdir('/proc/self/fd')).length;
-}
 
 function isAtBaseline(proxy: Proxy): boolean {
   const { connections, slots, transports, timers } = proxy.census();
@@ -37,7 +33,7 @@ async function storm(interpreter: 'compiled' | 'xstate'): Promise<void> {
     routes: [{ name: 'storm', match: { ports: 0 }, action: { type: 'forward', target } }],
   });
   await proxy.start();
-  const before = await openFiles();
+  const before = (await openFileCount()) ?? 0;
   const clients: Socket[] = [];
   for (let index = 0; index < clientCount; index += 1) {
     const client = connect({ host: '127.0.0.1', port: proxy.addresses()[0]?.port ?? 0 });
@@ -56,7 +52,7 @@ async function storm(interpreter: 'compiled' | 'xstate'): Promise<void> {
   await Promise.all(closed);
   const startMs = performance.now();
   let leftMs = giveUpMs;
-  while (leftMs > 0 && !(isAtBaseline(proxy) && (await openFiles()) <= before)) {
+  while (leftMs > 0 && !(isAtBaseline(proxy) && ((await openFileCount()) ?? 0) <= before)) {
     await new Promise((resolve) => setImmediate(resolve));
     leftMs = giveUpMs - (performance.now() - startMs);
   }

@@ -14,7 +14,6 @@ export type {
   Census,
   ConnectionActor,
   ConnectionFilter,
-  ConnectionState,
   EventIterator,
   Explanation,
   Logger,
@@ -31,6 +30,7 @@ export type { Address, Leg, LegFact } from './io/leg.ts';
 export type { ClosedRecord, ConnectionSnapshot, Refusal, TimelineEntry, Trouble } from './io/reports.ts';
 export type { Resolver } from './io/resolver.ts';
 export type { CloseReason } from './machines/connection/close-reason.ts';
+export type { ConnectionState } from './machines/connection/verdicts.ts';
 export type { DeadlineName } from './machines/connection/delays.ts';
 export type { Detect, Detection, Detector, Preface } from './protocols/detector.ts';
 export type { RoutePlan } from './routing/plan.ts';

@@ -14,6 +14,7 @@ import type { PersistedConnection } from './machines/connection/connection-chart
 import type { CloseReason } from './machines/connection/close-reason.ts';
 import type { ConnectionFact } from './machines/connection/events.ts';
 import type { connectionMachine } from './machines/connection/machine.ts';
+import type { ConnectionState } from './machines/connection/verdicts.ts';
 import type { RoutePlan } from './routing/plan.ts';
 import type { MatchExplanation, MatchQuery } from './routing/route-table.ts';
 
@@ -66,10 +67,8 @@ export interface EventIterator extends AsyncIterableIterator<ProxyEvent> {
   readonly dropped: number;
 }
 
-/** The six states of a connection. A live one is never seen in CLOSED. */
-export type ConnectionState = 'ACCEPTED' | 'SNIFFING' | 'DIALING' | 'ESTABLISHED' | 'HALF_CLOSED' | 'CLOSED';
-
 export interface ConnectionFilter {
+  /** One of the six states. A live connection is never seen in CLOSED. */
   readonly state?: ConnectionState;
   readonly route?: string;
   /** Milliseconds, or text such as `20s`: at least this long in the present state. */

@@ -36,13 +36,6 @@ export interface LifePorts {
   finished(): void;
 }
 
-/** A promise with its settlers beside it. */
-interface Deferred {
-  readonly promise: Promise<void>;
-  resolve(): void;
-  reject(error: unknown): void;
-}
-
 export class ProxyLife {
   readonly #ports: LifePorts;
   readonly #actor;
@@ -206,14 +199,9 @@ export class ProxyLife {
   }
 }
 
-function deferred(): Deferred {
-  let resolve = (): void => undefined;
-  let reject = (_error: unknown): void => undefined;
-  const promise = new Promise<void>((accept, refuse) => {
-    resolve = accept;
-    reject = refuse;
-  });
-  // Whoever never asked is not to be surprised by a rejection.
-  promise.catch(() => undefined);
-  return { promise, resolve, reject };
+/** Whoever never asked is not to be surprised by a rejection. */
+function deferred(): PromiseWithResolvers<void> {
+  const made: PromiseWithResolvers<void> = Promise.withResolvers();
+  made.promise.catch(() => undefined);
+  return made;
 }

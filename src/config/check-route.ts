@@ -4,6 +4,7 @@
  * The law: an option that is declared and cannot be enforced is an error, and says why.
  * Read first: `schema-route.ts`; `check-action.ts` does the same for the action.
  */
+import { clientsSpeakFirst } from '../routing/route-match.ts';
 import { checkAction } from './check-action.ts';
 import type { DraftRoute } from './draft.ts';
 import type { Finding } from './finding.ts';
@@ -58,9 +59,6 @@ function checkProtocol(draft: DraftRoute, protocols: readonly string[]): readonl
   return [];
 }
 
-/** Protocols in which the server waits for the client. */
-const speakFirst: ReadonlySet<string> = new Set(['tls', 'http', 'h2c', 'redis', 'postgres', 'socks']);
-
 /** Protocols whose first bytes name no host. */
 const nameless: ReadonlySet<string> = new Set(['tcp', 'h2c', 'redis', 'ssh', 'postgres', 'socks']);
 
@@ -92,7 +90,7 @@ function checkServerFirst(draft: DraftRoute): readonly Finding[] {
   const path = ['routes', index, 'timeouts', 'serverFirst'];
   const names = ['domains', 'alpn'].filter((key) => valueAt(raw, ['match', key]) !== undefined);
   const protocol = askedProtocol(draft);
-  if (names.length === 0 && protocol !== null && speakFirst.has(protocol)) {
+  if (names.length === 0 && protocol !== null && clientsSpeakFirst.has(protocol)) {
     const message = `serverFirst cannot be enforced here: clients of ${spoken(protocol)} speak first`;
     return [{ path, message, part: 'key' }];
   }

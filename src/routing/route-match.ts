@@ -48,7 +48,7 @@ export function compileRouteMatch(route: RoutePlan): RouteMatcher {
 }
 
 /** In these a client that says nothing is not waiting for a banner. */
-const clientsSpeakFirst: ReadonlySet<string> = new Set(['tls', 'http', 'h2c', 'redis', 'postgres', 'socks']);
+export const clientsSpeakFirst: ReadonlySet<string> = new Set(['tls', 'http', 'h2c', 'redis', 'postgres', 'socks']);
 
 /** Null: any. Empty: none, because the criteria contradict each other (ALPN of something that is not TLS). */
 function protocolsOf({ match }: RoutePlan): readonly string[] | null {

@@ -2,7 +2,8 @@
  * Two proxies in a row: what closes on the inner one closes on the outer one, and the reverse, and nothing accumulates.
  */
 import { describe, expect, test } from 'vitest';
-import { expectBaseline, openFiles } from '../support/census.ts';
+import { openFileCount } from '../../src/io/fd-limit.ts';
+import { expectBaseline } from '../support/census.ts';
 import { dialPeer, Origin, ProxyUnderTest, type Peer } from '../support/world.ts';
 
 function killAll({ proxy }: ProxyUnderTest): void {
@@ -14,7 +15,7 @@ describe.each(['compiled', 'xstate'] as const)('a chain of proxies under the %s 
     await using origin = await Origin.echo();
     await using inner = await ProxyUnderTest.forward(origin.port, { interpreter });
     await using outer = await ProxyUnderTest.forward(inner.port, { interpreter });
-    const files = await openFiles();
+    const files = await openFileCount();
     const ways: readonly ((client: Peer) => void)[] = [
       (client) => client.end(),
       (client) => client.reset(),
@@ -69,7 +70,7 @@ describe.each(['compiled', 'xstate'] as const)('a chain of proxies under the %s 
     await using origin = await Origin.echo();
     await using inner = await ProxyUnderTest.forward(origin.port, { interpreter });
     await using outer = await ProxyUnderTest.forward(inner.port, { interpreter });
-    const files = await openFiles();
+    const files = await openFileCount();
     for (let blip = 1; blip <= 2; blip += 1) {
       const clients = await Promise.all(Array.from({ length: 100 }, () => dialPeer(outer.port)));
       await inner.inState('ESTABLISHED', 100);

@@ -3,13 +3,14 @@
  */
 import { describe, expect, test } from 'vitest';
 import { blackHole } from '../support/black-hole.ts';
-import { expectBaseline, openFiles } from '../support/census.ts';
+import { openFileCount } from '../../src/io/fd-limit.ts';
+import { expectBaseline } from '../support/census.ts';
 import { closedPort, dialPeer, Origin, ProxyUnderTest, type Peer } from '../support/world.ts';
 
 describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpreter', (interpreter) => {
   test('L11, socket-error-handling.node, forwarding-error-fix.node: a refused dial closes the client at once, and the proxy lives on', async () => {
     await using world = await ProxyUnderTest.forward(await closedPort(), { interpreter });
-    const files = await openFiles();
+    const files = await openFileCount();
     const client = await dialPeer(world.port);
     expect(await client.closed).toBe('reset');
     const [record] = await world.closed(1);
@@ -36,7 +37,7 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
   test('L13, L17, L18: a client that leaves while the dial is pending aborts it, and the pending socket is gone', async () => {
     await using hole = await blackHole();
     await using world = await ProxyUnderTest.forward(hole.port, { interpreter });
-    const files = await openFiles();
+    const files = await openFileCount();
     const client = await dialPeer(world.port);
     await world.inState('DIALING');
     client.end();
@@ -138,7 +139,7 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
   test('L34: a client of an immediately routed port may leave in any moment of the set-up', async () => {
     await using origin = await Origin.start();
     await using world = await ProxyUnderTest.forward(origin.port, { interpreter });
-    const files = await openFiles();
+    const files = await openFileCount();
     const clients: Peer[] = [];
     for (let round = 0; round < 30; round += 1) {
       const client = await dialPeer(world.port);
@@ -165,7 +166,7 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
         },
       ],
     });
-    const files = await openFiles();
+    const files = await openFileCount();
     for (let round = 0; round < 20; round += 1) {
       const client = await dialPeer(world.port);
       client.send(`GET / HTTP/1.1\r\nHost: ${round % 2 === 0 ? 'dead.example' : 'nobody.example'}\r\n\r\n`);
@@ -184,7 +185,7 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
     const warnings: string[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning.name);
     process.on('warning', onWarning);
-    const files = await openFiles();
+    const files = await openFileCount();
     for (let round = 0; round < 50; round += 1) {
       const client = await dialPeer(world.port);
       client.socket.end('x');

@@ -3,7 +3,8 @@
  */
 import { describe, expect, test } from 'vitest';
 import { SlotCounter, tryClaimAll } from '../../src/routing/admission.ts';
-import { expectBaseline, openFiles } from '../support/census.ts';
+import { openFileCount } from '../../src/io/fd-limit.ts';
+import { expectBaseline } from '../support/census.ts';
 import { dialPeer, knock, Origin, ProxyUnderTest } from '../support/world.ts';
 
 test('C01, TestTryClaimConnection_HonorsLimit: a claim succeeds while there is room, and again after a release', () => {
@@ -36,7 +37,7 @@ describe.each(['compiled', 'xstate'] as const)('caps under the %s interpreter', 
   test('C01, L16, TestTryClaimConnection_AtomicUnderRace, TestConnectionLimit: of 500 racers for 50 slots exactly 50 get one', async () => {
     await using origin = await Origin.start((peer) => void peer.send('in'));
     await using world = await ProxyUnderTest.forward(origin.port, { interpreter, limits: { maxConnections: 50 } });
-    const files = await openFiles();
+    const files = await openFileCount();
     const racers = Array.from({ length: 500 }, () => knock(world.port));
     const outcomes = await Promise.all(
       racers.map((racer) =>

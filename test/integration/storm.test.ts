@@ -3,7 +3,8 @@
  * The first three are the reproduction scenarios of the accumulation reports this project answers.
  */
 import { describe, expect, test } from 'vitest';
-import { expectBaseline, openFiles } from '../support/census.ts';
+import { openFileCount } from '../../src/io/fd-limit.ts';
+import { expectBaseline } from '../support/census.ts';
 import { clientHello } from '../support/tls-hello.ts';
 import { closedPort, dialPeer, Origin, ProxyUnderTest, type Peer } from '../support/world.ts';
 
@@ -24,7 +25,7 @@ describe.each(['compiled', 'xstate'] as const)('storms under the %s interpreter'
   test('L28, L15, connect-disconnect-cleanup.node: 1,000 rapid connects and disconnects leave nothing', async () => {
     await using origin = await Origin.echo();
     await using world = await ProxyUnderTest.forward(origin.port, { interpreter });
-    const files = await openFiles();
+    const files = await openFileCount();
     await inParallel(1000, 1000, async (index) => {
       const client = await dialPeer(world.port);
       if (index % 4 === 0) client.end();
@@ -46,7 +47,7 @@ describe.each(['compiled', 'xstate'] as const)('storms under the %s interpreter'
   test('L32: a slow upstream that accepts and never answers holds nobody beyond the idle deadline', async () => {
     await using origin = await Origin.start();
     await using world = await ProxyUnderTest.forward(origin.port, { interpreter, timeouts: { idle: 150 } });
-    const files = await openFiles();
+    const files = await openFileCount();
     const clients: Peer[] = [];
     for (let index = 0; index < 50; index += 1) clients.push((await dialPeer(world.port)).send('anybody there?'));
     await world.closed(50);
@@ -67,7 +68,7 @@ describe.each(['compiled', 'xstate'] as const)('storms under the %s interpreter'
         { name: 'rest', match: { ports: 0 }, action },
       ],
     });
-    const files = await openFiles();
+    const files = await openFileCount();
     const hello = clientHello({ serverName: 'a.example' });
     const says = [hello, Buffer.from('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n'), Buffer.from('\u0000\u0001raw')];
     await inParallel(150, 30, async (index) => {

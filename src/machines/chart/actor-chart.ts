@@ -6,7 +6,15 @@
  * Read first: `chart.ts`.
  */
 import { createActor, type Actor, type AnyStateMachine, type InspectionEvent, type Snapshot } from 'xstate';
-import type { ArmedTimer, Chart, ChartClock, ChartHost, ChartTimer, PersistedChart } from './chart.ts';
+import {
+  stateOf,
+  type ArmedTimer,
+  type Chart,
+  type ChartClock,
+  type ChartHost,
+  type ChartTimer,
+  type PersistedChart,
+} from './chart.ts';
 import type { ChartTable, StateValueData } from './compile.ts';
 
 /** What the adapter needs to know of an actor's snapshot. */
@@ -77,7 +85,7 @@ export class ActorChart<Context, Fact extends { readonly type: string }, Command
   }
 
   get state(): string {
-    return this.leaf.split('.')[0] ?? '';
+    return stateOf(this.leaf);
   }
 
   get context(): Context {

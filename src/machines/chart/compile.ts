@@ -10,7 +10,7 @@
  */
 import type { AnyStateMachine, StateNode } from 'xstate';
 import { ProxyError } from '../../errors.ts';
-import { readNode, type KnownNames, type NamedReference, type ReadNode, type ReadTransition } from './read-node.ts';
+import { readNodes, type KnownNames, type NamedReference, type ReadNode, type ReadTransition } from './read-node.ts';
 import type { ChartArgs, Registries } from './registries.ts';
 
 /** A function of a registry with its params bound by the table. */
@@ -81,14 +81,8 @@ export function compileChart<Context, Fact, Command>(
     delays: new Set(Object.keys(registries.delays)),
     isFact,
   };
-  const tree = new Tree([...walk(root)].map((node) => readNode(node, known)));
+  const tree = new Tree(readNodes(root, known));
   return new TableBuilder(tree, registries).build();
-}
-
-function* walk(node: StateNode): Generator<StateNode> {
-  yield node;
-  const children: readonly StateNode[] = Object.values(node.states);
-  for (const child of children) yield* walk(child);
 }
 
 /** The nodes in document order, with the family relations a transition needs. */

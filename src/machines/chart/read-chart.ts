@@ -4,8 +4,8 @@
  * Unlike the compiler it knows no registries, so names are taken as they are written; what cannot be drawn (inline
  * functions, children, history) is refused as the compiler refuses it.
  */
-import type { AnyStateMachine, StateNode } from 'xstate';
-import { readNode, type ReadNode, type ReadTransition } from './read-node.ts';
+import type { AnyStateMachine } from 'xstate';
+import { readNodes, type ReadNode, type ReadTransition } from './read-node.ts';
 
 /** One arrow of a drawing. */
 export interface ChartEdge {
@@ -32,7 +32,7 @@ export interface ReadChart {
 
 export function readChart(machine: Pick<AnyStateMachine, 'root' | 'id'>): ReadChart {
   const known = { actions: everyName, guards: everyName, delays: everyName, isFact: () => true };
-  const nodes = [...walk(machine.root)].map((node) => readNode(node, known));
+  const nodes = readNodes(machine.root, known);
   const byId = new Map(nodes.map((node) => [node.id, node]));
   return { name: machine.id, nodes, edges: nodes.flatMap((node) => edgesOf(node, byId)) };
 }
@@ -80,12 +80,6 @@ function edgeOf(
     actions: transition.actions.map(({ name }) => name),
     isInternal: target === undefined,
   };
-}
-
-function* walk(node: StateNode): Generator<StateNode> {
-  yield node;
-  const children: readonly StateNode[] = Object.values(node.states);
-  for (const child of children) yield* walk(child);
 }
 
 class EveryName extends Set<string> {

@@ -68,8 +68,16 @@ const nodeKeys = new Set(
 );
 const transitionKeys = new Set(['target', 'actions', 'guard', 'reenter', 'description', 'meta']);
 
-/** @throws ProxyError SALLYPORT_CHART_UNSUPPORTED or SALLYPORT_CHART_INVALID, naming the state. */
-export function readNode(node: StateNode, known: KnownNames): ReadNode {
+/**
+ * The node and all below it, in document order.
+ * @throws ProxyError SALLYPORT_CHART_UNSUPPORTED or SALLYPORT_CHART_INVALID, naming the state.
+ */
+export function readNodes(node: StateNode, known: KnownNames): readonly ReadNode[] {
+  const children: readonly StateNode[] = Object.values(node.states);
+  return [readNode(node, known), ...children.flatMap((child) => readNodes(child, known))];
+}
+
+function readNode(node: StateNode, known: KnownNames): ReadNode {
   const name = node.path.join('.');
   const where = name === '' ? 'the root' : name;
   const config = recordOf(node.config);
