@@ -18,7 +18,15 @@ import { TimerWheel } from '../src/io/timer-wheel.ts';
 
 const toEstablished: readonly ConnectionFact[] = [
   { type: 'admission.granted' },
-  { type: 'sniff.routed', timeouts: defaultTimeouts, attemptsMax: 1, keepHalfOpen: false, answerable: false },
+  {
+    type: 'sniff.routed',
+    serves: 'upstream',
+    ageMs: 0,
+    timeouts: defaultTimeouts,
+    attemptsMax: 1,
+    keepHalfOpen: false,
+    answerable: false,
+  },
   { type: 'dial.resolved' },
   { type: 'dial.succeeded', ageMs: 1 },
 ];

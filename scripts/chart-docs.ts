@@ -12,10 +12,18 @@ import { edgeLabel, readChart, type ChartEdge, type ReadChart } from '../src/mac
 import type { ReadNode } from '../src/machines/chart/read-node.ts';
 import { toDot } from '../src/machines/chart/to-dot.ts';
 import { toMermaid } from '../src/machines/chart/to-mermaid.ts';
-import { deadlines } from '../src/machines/connection/delays.ts';
+import { deadlines, livenessMs } from '../src/machines/connection/delays.ts';
+import { connectionFactTypes } from '../src/machines/connection/events.ts';
 import { connectionMachine } from '../src/machines/connection/machine.ts';
+import { connectionLeaves, verdictOf } from '../src/machines/connection/verdicts.ts';
+import { exchangeFactTypes } from '../src/machines/exchange/events.ts';
+import { exchangeMachine } from '../src/machines/exchange/machine.ts';
+import { exchangeLeaves, exchangeVerdictOf } from '../src/machines/exchange/verdicts.ts';
+import { pooledFactTypes, pooledMachine } from '../src/machines/pooled/machine.ts';
+import { pooledLeaves, pooledVerdictOf } from '../src/machines/pooled/verdicts.ts';
 import { proxyMachine } from '../src/machines/proxy/machine.ts';
 import { connectionWords, proxyWords, type ChartWords, type StateWords } from './chart-words.ts';
+import { exchangeWords, pooledWords } from './exchange-words.ts';
 import { generatedBy, isMain, table, writeFiles, type GeneratedFiles } from './generated.ts';
 import { verdictSection } from './verdict-table.ts';
 
@@ -36,7 +44,23 @@ const charts: readonly ChartPage[] = [
       'One connection: an accepted downstream socket and everything that is done for it. Six states; every other name is a ' +
       'substate. What each pair of ends looks like on the wire is in [close-matrix.md](close-matrix.md).',
     words: connectionWords,
-    rest: verdictSection(),
+    rest: verdictSection({ leaves: connectionLeaves, facts: connectionFactTypes, verdictOf }),
+  },
+  {
+    machine: exchangeMachine,
+    source: 'src/machines/exchange/machine.ts',
+    opening:
+      'One exchange: an HTTP request and its response, over HTTP/1.1 or HTTP/2, in the six states of a connection. Its ' +
+      'connection is in ESTABLISHED.HTTP meanwhile ([connection](connection.md)).',
+    words: exchangeWords,
+    rest: verdictSection({ leaves: exchangeLeaves, facts: exchangeFactTypes, verdictOf: exchangeVerdictOf }),
+  },
+  {
+    machine: pooledMachine,
+    source: 'src/machines/pooled/machine.ts',
+    opening: 'One connection to an upstream that a pool keeps: lent to exchanges, unused in between, closed once.',
+    words: pooledWords,
+    rest: verdictSection({ leaves: pooledLeaves, facts: pooledFactTypes, verdictOf: pooledVerdictOf }),
   },
   {
     machine: proxyMachine,
@@ -130,6 +154,7 @@ function deadlineText(name: string): string {
   if (name === 'idling') return '`idling` `idle` less a quarter of it, at most 1 min before its end';
   if (name === 'idle') return '`idle` what is left of 5 min';
   if (name === 'release') return `\`release\` ${durationText(releaseMs)}`;
+  if (name === 'liveness') return `\`liveness\` ${durationText(livenessMs)}, to look at the leg`;
   const entry = Object.entries(deadlines).find(([key]) => key === name)?.[1];
   if (entry === undefined) throw new Error(`the deadline ${name} has no entry in src/machines/connection/delays.ts`);
   return `\`${name}\` ${entry.defaultMs === null ? 'off' : durationText(entry.defaultMs)}`;

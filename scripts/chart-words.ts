@@ -14,6 +14,8 @@ export interface StateWords {
 export type ChartWords = Readonly<Record<string, StateWords>>;
 
 const both = 'both legs, joined';
+const served = 'the downstream leg and the HTTP service that reads it';
+const handled = 'the downstream leg and the handler’s, joined';
 
 export const connectionWords: ChartWords = {
   ACCEPTED: {
@@ -35,22 +37,64 @@ export const connectionWords: ChartWords = {
   'DIALING.ATTEMPTING.RESOLVING': { when: 'the name of the upstream is being resolved', resource: 'as ATTEMPTING' },
   'DIALING.ATTEMPTING.CONNECTING': { when: 'an address is known and is being connected to', resource: 'as ATTEMPTING' },
   'DIALING.BACKING_OFF': { when: 'the next attempt waits', resource: 'the downstream leg' },
-  ESTABLISHED: { when: 'bytes may flow both ways', resource: both },
-  'ESTABLISHED.TUNNEL': { when: 'bytes flow as they are', resource: both },
+  ESTABLISHED: { when: 'bytes may flow both ways', resource: 'both legs, or the downstream leg and who serves it' },
+  'ESTABLISHED.TUNNEL': {
+    when: 'bytes flow as they are, from the start or after an upgrade (101)',
+    resource: both,
+  },
   'ESTABLISHED.TUNNEL.ACTIVE': { when: 'bytes moved not long ago', resource: both },
   'ESTABLISHED.TUNNEL.IDLING': {
     when: 'the idle deadline is near and `connection.idling` has been told (ADR 0008)',
     resource: both,
   },
+  'ESTABLISHED.HTTP': {
+    when: 'requests are served, each of them an [exchange](exchange.md) with a chart of its own. Entered anew after the last live one, by the deadlines of the route that was served',
+    resource: served,
+  },
+  'ESTABLISHED.HTTP.WAITING': {
+    when: 'no exchange is live: before the first byte, and between two requests',
+    resource: served,
+  },
+  'ESTABLISHED.HTTP.BUSY': {
+    when: 'at least one exchange is live; its own chart holds the deadlines, and the leg is looked at meanwhile',
+    resource: `${served}; upstreams are the exchanges’`,
+  },
+  'ESTABLISHED.HTTP.LAST_EXCHANGE': {
+    when: 'the live exchanges are the last, because the client has ended or the proxy is drained; they get their answers all the same',
+    resource: 'as BUSY',
+  },
+  'ESTABLISHED.HANDLER': {
+    when: 'a socket handler of the embedding program has the client’s stream',
+    resource: handled,
+  },
+  'ESTABLISHED.HANDLER.ACTIVE': { when: 'bytes moved not long ago', resource: handled },
+  'ESTABLISHED.HANDLER.IDLING': {
+    when: 'the idle deadline is near and `connection.idling` has been told (ADR 0008)',
+    resource: handled,
+  },
   HALF_CLOSED: {
     when: 'one direction is finished; or both are and bytes are being flushed; or a refusal is being delivered',
     resource: 'both legs, or one',
   },
-  'HALF_CLOSED.DOWNSTREAM_ENDED': { when: 'the client sent FIN; the upstream may still speak', resource: both },
-  'HALF_CLOSED.UPSTREAM_ENDED': { when: 'the upstream sent FIN; the client may still speak', resource: both },
+  'HALF_CLOSED.DOWNSTREAM_ENDED': {
+    when: 'the client sent FIN; the upstream or the handler may still speak',
+    resource: both,
+  },
+  'HALF_CLOSED.UPSTREAM_ENDED': {
+    when: 'the upstream or the handler ended; the client may still speak',
+    resource: both,
+  },
   'HALF_CLOSED.FLUSHING': {
     when: 'nothing more is to come that anybody wants, and what was taken is still being written',
     resource: 'what is left of both legs',
+  },
+  'HALF_CLOSED.FINISHING': {
+    when: 'the HTTP service is over, FIN follows what it wrote, and that is still being sent',
+    resource: 'the downstream leg and what the service has left',
+  },
+  'HALF_CLOSED.LINGERING': {
+    when: 'the client was sent everything, and gets `linger` to end its side instead of a reset',
+    resource: 'the downstream leg',
   },
   'HALF_CLOSED.REFUSING': {
     when: 'the client is told no in its own protocol, and gets `linger` to read it instead of a reset',

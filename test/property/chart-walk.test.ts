@@ -1,7 +1,7 @@
 /**
  * Ring 1: is a zombie reachable at all? Every state of chart × world, by every order of what can happen.
  *
- * Read first: test/support/chart-laws.ts (what is asserted), test/support/chart-environment.ts (the world).
+ * Read first: test/support/chart-laws.ts (what is asserted), test/support/chart-world.ts (the world).
  */
 import { describe, expect, test } from 'vitest';
 import { closeReasons, type CloseReason } from '../../src/machines/connection/close-reason.ts';
@@ -51,7 +51,7 @@ describe('deadlines', () => {
     expect(without).toEqual(['CLOSED']);
   });
 
-  test('I9: deadlines alone lead from every state to CLOSED, except round the one documented look at the legs', () => {
+  test('I9: deadlines alone lead from every state to CLOSED, except round the documented looks at the legs; an exchange brings its own', () => {
     const stranded = all.flatMap(({ violations }) =>
       violations.filter(({ law }) => law === 'deadlines alone lead to CLOSED'),
     );
@@ -100,6 +100,10 @@ describe('deadlines', () => {
     expectLaws('the idle deadline announces itself, or looks at the legs where it is infinite');
   });
 
+  test('L21: a live exchange is left to its own deadlines, and the leg is looked at meanwhile', () => {
+    expectLaws('a live exchange is left to its own deadlines, and the leg is looked at meanwhile');
+  });
+
   test('M10: a silent client is routed at the server-first deadline, which ends as soon as the client speaks', () => {
     expectLaws(
       'a silent client is routed when the server speaks first',
@@ -117,8 +121,18 @@ describe('resources', () => {
     expectLaws('a pending upstream exists only in ATTEMPTING');
   });
 
-  test('I2: both legs are joined exactly in ESTABLISHED and HALF_CLOSED, and no upstream leg exists anywhere else', () => {
-    expectLaws('a splice exists only in ESTABLISHED and HALF_CLOSED', 'an upstream leg exists only while it is joined');
+  test('I2: both legs are joined exactly in tunnels and handlers and the halves of them, and no upstream leg exists anywhere else', () => {
+    expectLaws(
+      'a splice exists only in tunnels, handlers and the halves of them',
+      'an upstream leg exists only while it is joined',
+    );
+  });
+
+  test('I2: the HTTP service has the stream exactly in HTTP, is ended once, and exchanges are live only where they are counted on', () => {
+    expectLaws(
+      'the HTTP service has the stream only in HTTP, and only there is it ended',
+      'an exchange is live in BUSY and LAST_EXCHANGE, or is ended with its service',
+    );
   });
 
   test('I2: every command fits the world it is given in', () => {
@@ -167,8 +181,27 @@ describe('the end', () => {
     expectLaws('CLOSED has no way out and nothing changes in it');
   });
 
-  test('L22: kill.requested closes every state at once; drain.requested lets a tunnel run on', () => {
-    expectLaws('kill.requested closes at once', 'drain.requested lets a tunnel run on');
+  test('L22: kill.requested closes every state at once; drain.requested ends HTTP between requests and lets the rest run on', () => {
+    expectLaws(
+      'kill.requested closes at once',
+      'drain.requested lets run on what is under way',
+      'drain.requested ends HTTP between two requests, or makes those under way the last',
+    );
+  });
+
+  test('L40: a FIN behind a request does not take its answer away, and nothing follows that answer', () => {
+    expectLaws(
+      'the last exchange is told so at once, and only that one',
+      'a client that has ended is waited for only while an exchange of it is live',
+    );
+  });
+
+  test('L40: what HTTP has written is sent before the end unless the cause is a cut, and the client may read it', () => {
+    expectLaws(
+      'what HTTP has written is sent on exactly when the cause is no cut',
+      'a client lingers exactly when it was sent everything and has not ended',
+      'completed is recorded only when everything was handed over',
+    );
   });
 });
 
@@ -209,6 +242,9 @@ describe('close reasons', () => {
       'timeout.sniff',
       'timeout.dial',
       'timeout.dialBudget',
+      'timeout.keepAlive',
+      'operator.drained',
+      'handler.completed',
     ] as const),
     ...(['timeout.idle', 'timeout.halfClosed', 'timeout.halfClosedMax', 'timeout.flush', 'timeout.lifetime'] as const),
   ];
@@ -216,13 +252,7 @@ describe('close reasons', () => {
   const neverReasons: readonly CloseReason[] = [
     ...(['timeout.serverFirst', 'timeout.backoff', 'timeout.linger'] as const),
     ...(['timeout.startup', 'timeout.drain', 'timeout.readinessDelay', 'timeout.queue'] as const),
-    ...([
-      'timeout.requestHead',
-      'timeout.requestBody',
-      'timeout.response',
-      'timeout.keepAlive',
-      'timeout.poolIdle',
-    ] as const),
+    ...(['timeout.requestBody', 'timeout.response', 'timeout.poolIdle'] as const),
   ];
   const givenReasons = closeReasons.filter((reason) => !ownReasons.includes(reason) && !neverReasons.includes(reason));
 
@@ -255,6 +285,7 @@ describe('close reasons', () => {
       { type: 'dial.failed', reason, retryable: false },
       { type: 'downstream.failed', reason },
       { type: 'upstream.failed', reason },
+      { type: 'service.failed', reason },
     ];
   }
 

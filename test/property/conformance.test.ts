@@ -134,7 +134,7 @@ function history(configuration: Configuration, isAnswering: boolean) {
 
 describe('random', () => {
   const swarm = [...decisiveConfigurations, ...configurations.filter((_, index) => index % 5 === 0)];
-  const each = Math.ceil(5_000 / (swarm.length * 2));
+  const each = Math.ceil(6_500 / (swarm.length * 2));
 
   test.each([
     ['a shell that answers later', false],
@@ -205,6 +205,7 @@ describe.each(['compiled', 'xstate'] as const)('side by side, by the %s interpre
 });
 
 describe.each(['compiled', 'xstate'] as const)('times, by the %s interpreter', (interpreter) => {
+  const routed = { type: 'sniff.routed', ageMs: 0, keepHalfOpen: false, answerable: false } as const;
   const retryable: ConnectionFact = { type: 'dial.failed', reason: 'upstream.refused', retryable: true };
 
   function established(timeouts: typeof defaultTimeouts, attemptsMax = 9): ConnectionRun {
@@ -216,7 +217,7 @@ describe.each(['compiled', 'xstate'] as const)('times, by the %s interpreter', (
   function dialling(timeouts: typeof defaultTimeouts, attemptsMax: number): ConnectionRun {
     const run: ConnectionRun = begin(maker(interpreter, { ...onEverything, listenerTimeouts: timeouts }));
     run.chart.send({ type: 'admission.granted' });
-    run.chart.send({ type: 'sniff.routed', timeouts, attemptsMax, keepHalfOpen: false, answerable: false });
+    run.chart.send({ ...routed, serves: 'upstream', timeouts, attemptsMax });
     return run;
   }
 

@@ -101,6 +101,51 @@ test('T08: an idle end names the idle deadline and where its value came from', (
   expect(sentence).toContain('no byte moved either way: the idle deadline of 5 min (default timeouts.idle) passed');
 });
 
+test('L40: a connection that served HTTP tells which deadline ended the wait for another request', () => {
+  const sentence = explainClose({
+    ...base,
+    upstream: null,
+    reason: 'timeout.keepAlive',
+    state: 'ESTABLISHED',
+    deadline: 'keepAlive',
+    limitMs: 15_000,
+    configPath: 'sallyport.yaml:7:5',
+    durationMs: 15_812,
+    path: [
+      ['SNIFFING', 12],
+      ['ESTABLISHED', 15_600],
+      ['HALF_CLOSED', 200],
+    ],
+  });
+  expect(sentence).toBe(
+    'closed after 15.60 s in ESTABLISHED on route api because the client 127.0.0.1:5000 sent no further request: the ' +
+      'keepAlive deadline of 15 s (sallyport.yaml:7:5 timeouts.keepAlive) passed; the client had sent 24 bytes and been sent none.',
+  );
+});
+
+test('K04: a handler that finished, and one that failed, are told apart from an upstream', () => {
+  const handled = { ...base, upstream: null, by: 'proxy', state: 'ESTABLISHED' } as const;
+  expect(explainClose({ ...handled, reason: 'handler.completed', state: 'HALF_CLOSED' })).toContain(
+    'in HALF_CLOSED on route api because the handler finished;',
+  );
+  expect(explainClose({ ...handled, reason: 'handler.failed', cause: 'no such room' })).toContain(
+    'because a callback of the embedding program failed (no such room);',
+  );
+});
+
+test('L22: what was not taken in the end is told without saying that anybody had ended', () => {
+  const flush = {
+    reason: 'timeout.flush',
+    by: 'proxy',
+    deadline: 'flush',
+    limitMs: 10_000,
+    configPath: 'default',
+  } as const;
+  expect(explainClose({ ...base, ...flush })).toContain(
+    'because nothing more was to come and what was left to write was not taken: the flush deadline of 10 s',
+  );
+});
+
 test('L35: every reason gives one sentence that carries its state, its cause and its bytes', () => {
   const record = fc.record({
     reason: fc.constantFrom(...closeReasons),

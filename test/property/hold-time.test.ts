@@ -15,7 +15,7 @@ import { runs, seed } from '../support/fuzz.ts';
 
 function policy(timeouts: Partial<Timeouts>, attemptsMax = 1): HoldPolicy {
   const route = { ...defaultTimeouts, ...timeouts };
-  return { listener: route, route, attemptsMax, keepHalfOpen: false };
+  return { listener: route, route, attemptsMax, keepHalfOpen: false, serves: 'upstream' };
 }
 
 test('T01: by the defaults a silent connection holds its slot for 10 min 26 s, and the path says where', () => {
@@ -72,9 +72,24 @@ test('T11: a lifetime shorter than the way to the upstream leaves the refusal as
   expect(silent.path.at(-1)).toEqual({ state: 'HALF_CLOSED.REFUSING', deadline: 'linger', ms: 2_000 });
 });
 
-test('T05: nothing but moving bytes and a kill is left out of the silent walk', () => {
-  const told = new Set<string>(silentFacts(policy({}), 0).map(({ type }) => type));
-  expect(connectionFactTypes.filter((type) => !told.has(type))).toEqual(['bytes.flowed', 'kill.requested']);
+test('T05: nothing but moving bytes and what an operator does is left out of the silent walk', () => {
+  const told = new Set<string>(
+    (['upstream', 'handler', 'http'] as const).flatMap((serves) =>
+      silentFacts({ ...policy({}), serves }, 0).map(({ type }) => type),
+    ),
+  );
+  expect(connectionFactTypes.filter((type) => !told.has(type))).toEqual([
+    'bytes.flowed',
+    'drain.requested',
+    'kill.requested',
+  ]);
+});
+
+test('K04: a handler is held like a tunnel that needs no dial', () => {
+  const { silent, hostile } = connectionHoldTime({ ...policy({}), serves: 'handler' });
+  expect(silent.totalMs).toBe(1_000 + 10_000 + 300_000 + 300_000 + 10_000);
+  expect(silent.path.some(({ state }) => state.startsWith('DIALING'))).toBe(false);
+  expect(hostile.totalMs).toBeNull();
 });
 
 const someMs = fc.integer({ min: 1, max: 5_000 });

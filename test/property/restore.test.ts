@@ -162,4 +162,6 @@ const onlyDefaults: Configuration = {
   hasSilentDeaths: false,
   listenerTimeouts: defaultTimeouts,
   routeTimeouts: defaultTimeouts,
+  servedTimeouts: defaultTimeouts,
+  tunnelTimeouts: defaultTimeouts,
 };

@@ -63,11 +63,16 @@ describe('verdicts', () => {
     }
   });
 
-  test('I13: no fact is declared that no leaf handles, except drain.requested: tunnels run on until kill.requested', () => {
+  test('I13: no fact is declared that no leaf handles', () => {
     const unheard = connectionFactTypes.filter((fact) =>
       connectionLeaves.every((leaf) => handling(leaf, fact).how === 'never'),
     );
-    expect(unheard).toEqual(['drain.requested']);
+    expect(unheard).toEqual([]);
+  });
+
+  test('I13: drain.requested moves only HTTP: tunnels and handlers run on until kill.requested', () => {
+    const moved = connectionLeaves.filter((leaf) => handling(leaf, 'drain.requested').how !== 'never');
+    expect(moved).toEqual(['ESTABLISHED.HTTP.WAITING', 'ESTABLISHED.HTTP.BUSY']);
   });
 
   test('I13: no transition hears anything but a declared fact or a deadline of its own leaf', () => {

@@ -20,6 +20,18 @@ export interface Configuration {
   readonly hasSilentDeaths: boolean;
   readonly listenerTimeouts: Timeouts;
   readonly routeTimeouts: Timeouts;
+  /** Of the route that an exchange of an HTTP connection had. */
+  readonly servedTimeouts: Timeouts;
+  /** Of a connection that was upgraded: with a lifetime exactly where the connection had none, and the other way round. */
+  readonly tunnelTimeouts: Timeouts;
+}
+
+/** Whose deadlines are in force: the listener's, the first route's, those of the route served last, a tunnel's. */
+export type InForce = 'listener' | 'route' | 'served' | 'tunnel';
+
+export function timeoutsOf(configuration: Configuration, inForce: InForce): Timeouts {
+  const { listenerTimeouts, routeTimeouts, servedTimeouts, tunnelTimeouts } = configuration;
+  return { listener: listenerTimeouts, route: routeTimeouts, served: servedTimeouts, tunnel: tunnelTimeouts }[inForce];
 }
 
 export interface Switches {
@@ -33,7 +45,15 @@ export interface Switches {
 
 /** What a report of activity says, and what the facts that carry an age say. Milliseconds. */
 export const quietMs = 40;
-export const agesMs = { 'dial.succeeded': 1_000, 'downstream.ended': 2_000, 'upstream.ended': 3_000 } as const;
+export const agesMs = {
+  'sniff.routed': 500,
+  'dial.succeeded': 1_000,
+  'downstream.ended': 2_000,
+  'upstream.ended': 3_000,
+  'exchange.closed': 4_000,
+  'service.finished': 5_000,
+  'connection.upgraded': 6_000,
+} as const;
 
 const listenerNumbers = {
   admission: 10,
@@ -44,6 +64,7 @@ const listenerNumbers = {
   halfClosed: 301,
   flush: 201,
   linger: 21,
+  keepAlive: 61,
 };
 const routeNumbers = {
   admission: 11,
@@ -54,17 +75,20 @@ const routeNumbers = {
   halfClosed: 300,
   flush: 200,
   linger: 20,
+  keepAlive: 60,
 };
+const servedNumbers = { ...routeNumbers, admission: 12, flush: 202, linger: 22, keepAlive: 62 };
+const tunnelNumbers = { ...routeNumbers, admission: 13, halfClosed: 303, flush: 203 };
 
 export function configurationOf(switches: Switches): Configuration {
   const { attemptsMax, isServerFirst, isIdleInfinite, hasHalfClosedMax, hasLifetime, hasSilentDeaths } = switches;
-  const timeouts = (numbers: typeof routeNumbers, base: number): Timeouts => ({
+  const timeouts = (numbers: typeof routeNumbers, base: number, isBounded = hasLifetime): Timeouts => ({
     ...defaultTimeouts,
     ...numbers,
     serverFirst: isServerFirst ? base + 3 : null,
     idle: isIdleInfinite ? null : base + 400,
     halfClosedMax: hasHalfClosedMax ? base + 900 : null,
-    lifetime: hasLifetime ? base + 90_000 : null,
+    lifetime: isBounded ? base + 90_000 : null,
   });
   const said = [
     `${attemptsMax} attempts`,
@@ -80,6 +104,8 @@ export function configurationOf(switches: Switches): Configuration {
     hasSilentDeaths,
     listenerTimeouts: timeouts(listenerNumbers, 1),
     routeTimeouts: timeouts(routeNumbers, 0),
+    servedTimeouts: timeouts(servedNumbers, 2),
+    tunnelTimeouts: timeouts(tunnelNumbers, 3, !hasLifetime),
   };
 }
 
@@ -155,9 +181,16 @@ const declared: Readonly<Record<ConnectionLeaf, readonly DelayName[]>> = {
   'DIALING.BACKING_OFF': ['dialBudget', 'backoff'],
   'ESTABLISHED.TUNNEL.ACTIVE': ['lifetime', 'idling'],
   'ESTABLISHED.TUNNEL.IDLING': ['lifetime', 'idle'],
+  'ESTABLISHED.HTTP.WAITING': ['lifetime', 'keepAlive'],
+  'ESTABLISHED.HTTP.BUSY': ['lifetime', 'liveness'],
+  'ESTABLISHED.HTTP.LAST_EXCHANGE': ['lifetime', 'liveness'],
+  'ESTABLISHED.HANDLER.ACTIVE': ['lifetime', 'idling'],
+  'ESTABLISHED.HANDLER.IDLING': ['lifetime', 'idle'],
   'HALF_CLOSED.DOWNSTREAM_ENDED': ['lifetime', 'halfClosedMax', 'halfClosed'],
   'HALF_CLOSED.UPSTREAM_ENDED': ['lifetime', 'halfClosedMax', 'halfClosed'],
   'HALF_CLOSED.FLUSHING': ['lifetime', 'halfClosedMax', 'flush'],
+  'HALF_CLOSED.FINISHING': ['lifetime', 'halfClosedMax', 'flush'],
+  'HALF_CLOSED.LINGERING': ['lifetime', 'halfClosedMax', 'linger'],
   'HALF_CLOSED.REFUSING': ['lifetime', 'halfClosedMax', 'linger'],
   CLOSED: [],
 };
@@ -173,7 +206,7 @@ export function reachableLeaves(configuration: Configuration): readonly Connecti
   return leaves.filter((leaf) => {
     if (leaf === 'SNIFFING.SERVER_FIRST') return configuration.listenerTimeouts.serverFirst !== null;
     if (leaf === 'DIALING.BACKING_OFF') return configuration.attemptsMax > 1;
-    if (leaf === 'ESTABLISHED.TUNNEL.IDLING') return configuration.routeTimeouts.idle !== null;
+    if (leaf.endsWith('.IDLING')) return configuration.routeTimeouts.idle !== null;
     return true;
   });
 }
@@ -212,6 +245,8 @@ export function expectedDelayMs(
       return timeouts.lifetime === null ? null : timeouts.lifetime - ageMs;
     case 'backoff':
       return (timeouts.backoff ?? Number.NaN) * 2 ** (attempt - 1);
+    case 'liveness':
+      return livenessMs;
     default:
       return timeouts[name];
   }

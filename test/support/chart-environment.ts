@@ -1,101 +1,22 @@
 /**
- * A model of the world around one connection: two legs, a slot, a sniffer, a dialer, a splice.
+ * A model of the world around one connection: what becomes of it by facts, deadlines and commands.
  *
  * It knows what really happened, carries out the chart's commands, notes every command that does not fit, and remembers
- * the first cause of the end on its own, so that a walk can hold the chart against it. It never reads the chart. What the world can tell is in `chart-facts.ts`.
+ * the first cause of the end on its own, so that a walk can hold the chart against it. It never reads the chart.
+ * Read first: `chart-world.ts` (what is true), `chart-service.ts` (HTTP). What the world can tell is in `chart-facts.ts`.
  */
 import type { CloseReason } from '../../src/machines/connection/close-reason.ts';
 import type { ConnectionCommand } from '../../src/machines/connection/commands.ts';
 import type { DelayName } from '../../src/machines/connection/delays.ts';
 import type { ConnectionFact } from '../../src/machines/connection/events.ts';
 import type { Configuration } from './chart-configurations.ts';
-
-export type Side = 'downstream' | 'upstream';
-
-/** Flat, so that copying is a spread and the key of a state is its values in order. */
-export interface Environment {
-  admission: 'pending' | 'granted' | 'refused';
-  /** `silent`: dead, and nobody has said so. */
-  downstream: 'alive' | 'silent' | 'failed' | 'released';
-  /** FIN from the client: told with nothing held, told with bytes held (it will be told again), or not at all. */
-  downstreamEnd: 'none' | 'held' | 'told';
-  /** True exactly when the client has sent a byte that the leg still holds. */
-  hasSpoken: boolean;
-  /** True exactly when the chart was told that the client has spoken. */
-  isPrefaceTold: boolean;
-  upstream: 'absent' | 'opening' | 'alive' | 'silent' | 'failed' | 'released';
-  isResolved: boolean;
-  hasUpstreamEnded: boolean;
-  isSlotHeld: boolean;
-  releases: number;
-  isPeeking: boolean;
-  /** What the sniffer has answered. */
-  sniffed: 'nothing' | 'routed' | 'failed';
-  isServerFirstDue: boolean;
-  isServerFirstAsked: boolean;
-  isAnswerable: boolean;
-  keepsHalfOpen: boolean;
-  attempts: number;
-  isSplicing: boolean;
-  hasEndedUpstream: boolean;
-  hasEndedDownstream: boolean;
-  isDownstreamDiscarded: boolean;
-  isUpstreamDiscarded: boolean;
-  isRefusing: boolean;
-  /** True exactly when the first cause is one that the client is told in its own protocol. */
-  mustRefuse: boolean;
-  /** `splice.flushed` or `refusal.skipped` was told: there is nothing left to wait for. */
-  isOver: boolean;
-  quietMs: number;
-  ageMs: number;
-  firstCause: CloseReason | null;
-}
-
-export const initialEnvironment: Environment = {
-  admission: 'pending',
-  downstream: 'alive',
-  downstreamEnd: 'none',
-  hasSpoken: false,
-  isPrefaceTold: false,
-  upstream: 'absent',
-  isResolved: false,
-  hasUpstreamEnded: false,
-  isSlotHeld: true,
-  releases: 0,
-  isPeeking: false,
-  sniffed: 'nothing',
-  isServerFirstDue: false,
-  isServerFirstAsked: false,
-  isAnswerable: false,
-  keepsHalfOpen: false,
-  attempts: 0,
-  isSplicing: false,
-  hasEndedUpstream: false,
-  hasEndedDownstream: false,
-  isDownstreamDiscarded: false,
-  isUpstreamDiscarded: false,
-  isRefusing: false,
-  mustRefuse: false,
-  isOver: false,
-  quietMs: 0,
-  ageMs: 0,
-  firstCause: null,
-};
-
-/** True exactly when the operating system still has that leg. */
-export function isLive(leg: Environment['downstream'] | Environment['upstream']): boolean {
-  return leg === 'alive' || leg === 'silent';
-}
-
-/** True exactly when nothing of that side is left in the operating system. */
-export function isGone(environment: Environment, side: Side): boolean {
-  return environment[side] === 'failed' || environment[side] === 'released';
-}
+import { complaintOfService, hasService, obeyService, serviceTold, waitPasses } from './chart-service.ts';
+import { cause, isLive, unless, type Environment } from './chart-world.ts';
 
 /** The world changes first; then the chart is told. */
 export function happen(environment: Environment, fact: ConnectionFact, { attemptsMax }: Configuration): void {
   const world = environment;
-  if (world.releases > 0) return;
+  if (world.releases > 0 || serviceTold(world, fact)) return;
   switch (fact.type) {
     case 'admission.granted':
       world.admission = 'granted';
@@ -112,10 +33,13 @@ export function happen(environment: Environment, fact: ConnectionFact, { attempt
       world.sniffed = 'routed';
       world.isAnswerable = fact.answerable;
       world.keepsHalfOpen = fact.keepHalfOpen;
+      world.serves = fact.serves;
+      world.inForce = 'route';
+      if (fact.serves !== 'upstream') world.ageMs = fact.ageMs;
       return;
     case 'sniff.failed':
       world.sniffed = 'failed';
-      return cause(world, fact.reason, fact.answerable);
+      return refusal(world, fact.reason, fact.answerable);
     case 'dial.resolved':
       world.isResolved = true;
       return;
@@ -125,7 +49,7 @@ export function happen(environment: Environment, fact: ConnectionFact, { attempt
       return;
     case 'dial.failed':
       world.upstream = 'absent';
-      if (!fact.retryable || world.attempts >= attemptsMax) cause(world, fact.reason, world.isAnswerable);
+      if (!fact.retryable || world.attempts >= attemptsMax) refusal(world, fact.reason, world.isAnswerable);
       return;
     case 'downstream.ended':
       return clientEnded(world, fact.heldBytes, fact.ageMs);
@@ -144,7 +68,7 @@ export function happen(environment: Environment, fact: ConnectionFact, { attempt
       return cause(world, fact.reason);
     case 'splice.flushed':
       world.isOver = true;
-      if (world.isSplicing) cause(world, 'completed');
+      if (world.isSplicing) cause(world, world.serves === 'handler' ? 'handler.completed' : 'completed');
       return;
     case 'refusal.skipped':
       world.isOver = true;
@@ -154,10 +78,15 @@ export function happen(environment: Environment, fact: ConnectionFact, { attempt
       return;
     case 'kill.requested':
       return cause(world, fact.reason);
-    case 'drain.requested':
+    default:
   }
 }
 
+function refusal(world: Environment, reason: CloseReason, isAnswerable: boolean): void {
+  cause(world, reason, isAnswerable ? 'refuse' : 'cut');
+}
+
+/** Without a service. */
 function clientEnded(world: Environment, heldBytes: number, ageMs: number): void {
   if (world.isRefusing) {
     world.downstreamEnd = 'told';
@@ -184,7 +113,7 @@ export function deadlinePasses(
   world: Environment,
   name: DelayName,
   hasActivity: boolean,
-  { attemptsMax }: Configuration,
+  configuration: Configuration,
 ): void {
   switch (name) {
     case 'serverFirst':
@@ -192,15 +121,18 @@ export function deadlinePasses(
       return;
     case 'backoff':
     case 'idling':
+    case 'liveness':
       return;
+    case 'keepAlive':
+      return waitPasses(world, configuration);
     case 'linger':
       world.isOver = true;
       return;
     case 'sniff':
     case 'dialBudget':
-      return cause(world, `timeout.${name}`, world.isAnswerable);
+      return refusal(world, `timeout.${name}`, world.isAnswerable);
     case 'dial':
-      if (world.attempts >= attemptsMax) cause(world, 'timeout.dial', world.isAnswerable);
+      if (world.attempts >= configuration.attemptsMax) refusal(world, 'timeout.dial', world.isAnswerable);
       return;
     case 'admission':
     case 'halfClosedMax':
@@ -213,16 +145,11 @@ export function deadlinePasses(
   }
 }
 
-function cause(world: Environment, reason: CloseReason, isRefusal = false): void {
-  if (world.firstCause !== null) return;
-  world.firstCause = reason;
-  world.mustRefuse = isRefusal;
-}
-
 /** Carries a command out, whatever it is. Answers what is wrong with it, or null. */
 export function carryOut(world: Environment, command: ConnectionCommand, configuration: Configuration): string | null {
   const complaint = world.releases > 0 ? `${command.type} after release` : complaintOf(world, command, configuration);
   obey(world, command);
+  obeyService(world, command);
   return complaint;
 }
 
@@ -248,6 +175,12 @@ function complaintOf(world: Environment, command: ConnectionCommand, { attemptsM
       return unless(command.reason === world.firstCause, `release for another reason than ${String(world.firstCause)}`);
     case 'cancelDial':
       return null;
+    case 'serve':
+    case 'lastExchange':
+    case 'endService':
+      return complaintOfService(world, command.type);
+    case 'checkLegs':
+      return unless(world.isSplicing || hasService(world), 'checkLegs without legs to look at');
     default:
       return complaintOfJoined(world, command.type);
   }
@@ -272,10 +205,6 @@ function complaintOfJoined(world: Environment, type: ConnectionCommand['type']):
   }
 }
 
-function unless(isFitting: boolean, complaint: string): string | null {
-  return isFitting ? null : complaint;
-}
-
 function obey(world: Environment, command: ConnectionCommand): void {
   switch (command.type) {
     case 'peek':
@@ -296,10 +225,11 @@ function obey(world: Environment, command: ConnectionCommand): void {
       if (world.upstream === 'opening') world.upstream = 'absent';
       return;
     case 'splice':
-      world.isSplicing = true;
-      world.quietMs = 0;
-      if (world.downstreamEnd === 'told') world.downstreamEnd = 'held';
-      return forgetTheBeginning(world);
+      return join(world);
+    case 'serve':
+      if (world.serves !== 'handler') return forgetTheBeginning(world);
+      world.upstream = 'alive';
+      return join(world);
     case 'endUpstream':
       world.hasEndedUpstream = true;
       return;
@@ -317,12 +247,19 @@ function obey(world: Environment, command: ConnectionCommand): void {
       return;
     case 'release':
       return letGo(world);
-    case 'checkLegs':
-    case 'warnIdling':
+    default:
   }
 }
 
-/** What no fact, command or deadline of a joined connection depends on any more. */
+/** A FIN of the client's is told again by its bytes' own end. */
+function join(world: Environment): void {
+  world.isSplicing = true;
+  world.quietMs = 0;
+  if (world.downstreamEnd === 'told') world.downstreamEnd = 'held';
+  forgetTheBeginning(world);
+}
+
+/** What no fact, command or deadline of an established connection depends on any more. */
 function forgetTheBeginning(world: Environment): void {
   world.hasSpoken = false;
   world.isPrefaceTold = false;

@@ -1,11 +1,11 @@
 /**
  * What the world around a connection can tell its chart: truthfully, too late, or as a liar.
  *
- * Read first: `chart-environment.ts`.
+ * Read first: `chart-world.ts`.
  */
 import type { ConnectionFact } from '../../src/machines/connection/events.ts';
 import { agesMs, quietMs, type Configuration } from './chart-configurations.ts';
-import { isLive, type Environment, type Side } from './chart-environment.ts';
+import { isLive, type Environment, type Side } from './chart-world.ts';
 
 /** True exactly when the splice owes `splice.flushed` in this very tick: both directions have nobody left to take them. */
 export function owesFlushed({ isSplicing, isDownstreamDiscarded, isUpstreamDiscarded, isOver }: Environment): boolean {
@@ -22,6 +22,7 @@ export function truthfulFacts(environment: Environment, configuration: Configura
     ...endFacts(environment),
     ...failureFacts(environment),
     ...flushFacts(environment),
+    ...serviceFacts(environment, configuration),
     { type: 'drain.requested' },
     { type: 'kill.requested', reason: 'operator.killed' },
   ];
@@ -39,13 +40,20 @@ function sniffFacts(
 ): readonly ConnectionFact[] {
   if (!environment.isPeeking || environment.sniffed !== 'nothing' || environment.downstream === 'failed') return [];
   const truths = [false, true];
+  const routed = {
+    type: 'sniff.routed',
+    ageMs: agesMs['sniff.routed'],
+    timeouts: routeTimeouts,
+    attemptsMax,
+    keepHalfOpen: false,
+    answerable: true,
+  } as const;
   return [
     ...truths.flatMap((answerable) =>
-      truths.map(
-        (keepHalfOpen) =>
-          ({ type: 'sniff.routed', timeouts: routeTimeouts, attemptsMax, keepHalfOpen, answerable }) as const,
-      ),
+      truths.map((keepHalfOpen) => ({ ...routed, serves: 'upstream', keepHalfOpen, answerable }) as const),
     ),
+    { ...routed, serves: 'http' },
+    { ...routed, serves: 'handler' },
     ...truths.map((answerable) => ({ type: 'sniff.failed', reason: 'refused.route', answerable }) as const),
     ...truths.map((answerable) => ({ type: 'preface.received', answerable }) as const),
   ];
@@ -65,7 +73,7 @@ function endFacts(environment: Environment): readonly ConnectionFact[] {
   const { downstream, downstreamEnd, hasSpoken, isSplicing, isRefusing, upstream, hasUpstreamEnded } = environment;
   const facts: ConnectionFact[] = [];
   if (downstream === 'alive') {
-    const isTaken = isSplicing || isRefusing;
+    const isTaken = isSplicing || isRefusing || environment.service !== 'none';
     const ended = (heldBytes: number) =>
       ({ type: 'downstream.ended', heldBytes, ageMs: agesMs['downstream.ended'] }) as const;
     if (isTaken && downstreamEnd !== 'told' && !environment.isDownstreamDiscarded) facts.push(ended(0));
@@ -77,11 +85,33 @@ function endFacts(environment: Environment): readonly ConnectionFact[] {
   return facts;
 }
 
-function failureFacts({ downstream, upstream, isSplicing }: Environment): readonly ConnectionFact[] {
+function failureFacts({ downstream, upstream, isSplicing, serves }: Environment): readonly ConnectionFact[] {
+  const reasons =
+    serves === 'handler' ? (['handler.failed', 'handler.completed'] as const) : (['upstream.reset'] as const);
   return [
     ...(isLive(downstream) ? [{ type: 'downstream.failed', reason: 'downstream.reset' } as const] : []),
-    ...(isLive(upstream) && isSplicing ? [{ type: 'upstream.failed', reason: 'upstream.reset' } as const] : []),
+    ...(isLive(upstream) && isSplicing ? reasons.map((reason) => ({ type: 'upstream.failed', reason }) as const) : []),
   ];
+}
+
+/** What the HTTP service can tell, its exchanges' ends among it. */
+function serviceFacts(
+  { service, isExchangeLive, downstream, downstreamEnd }: Environment,
+  { servedTimeouts, tunnelTimeouts }: Configuration,
+): readonly ConnectionFact[] {
+  if (service === 'none' || service === 'flushed') return [];
+  const isOpen = service === 'open';
+  const finished = { type: 'service.finished', timeouts: servedTimeouts, ageMs: agesMs['service.finished'] } as const;
+  const facts: ConnectionFact[] = [{ type: 'service.failed', reason: 'upstream.truncated' }];
+  if (isOpen) facts.push({ ...finished, reason: 'completed' }, { ...finished, reason: 'timeout.requestHead' });
+  if (isOpen && !isExchangeLive && downstream !== 'failed' && downstreamEnd !== 'told')
+    facts.push({ type: 'exchange.opened' });
+  if (isExchangeLive)
+    facts.push({ type: 'exchange.closed', timeouts: servedTimeouts, ageMs: agesMs['exchange.closed'] });
+  if (isOpen && isExchangeLive)
+    facts.push({ type: 'connection.upgraded', timeouts: tunnelTimeouts, ageMs: agesMs['connection.upgraded'] });
+  if (!isOpen) facts.push({ type: 'service.flushed' });
+  return facts;
 }
 
 function flushFacts(environment: Environment): readonly ConnectionFact[] {
@@ -104,7 +134,8 @@ function flushFacts(environment: Environment): readonly ConnectionFact[] {
 export function staleFacts(environment: Environment, { listenerTimeouts }: Configuration): readonly ConnectionFact[] {
   const isClosed = environment.releases > 0;
   const unless = (isTimely: boolean, ...facts: readonly ConnectionFact[]) => (isTimely && !isClosed ? [] : facts);
-  const { upstream, isPeeking, isSplicing, isRefusing } = environment;
+  const { upstream, isPeeking, isSplicing, isRefusing, service, isExchangeLive } = environment;
+  const stale = { timeouts: listenerTimeouts, ageMs: 77, answerable: true } as const;
   return [
     ...unless(
       environment.admission === 'pending',
@@ -114,7 +145,9 @@ export function staleFacts(environment: Environment, { listenerTimeouts }: Confi
     ...unless(
       isPeeking,
       { type: 'preface.received', answerable: !environment.isAnswerable },
-      { type: 'sniff.routed', timeouts: listenerTimeouts, attemptsMax: 9, keepHalfOpen: true, answerable: true },
+      ...(['upstream', 'http', 'handler'] as const).map(
+        (serves) => ({ type: 'sniff.routed', serves, attemptsMax: 9, keepHalfOpen: true, ...stale }) as const,
+      ),
       { type: 'sniff.failed', reason: 'refused.protocol', answerable: true },
     ),
     ...unless(
@@ -128,10 +161,20 @@ export function staleFacts(environment: Environment, { listenerTimeouts }: Confi
       isSplicing,
       { type: 'upstream.ended', ageMs: 77 },
       { type: 'upstream.failed', reason: 'upstream.malformed' },
-      { type: 'bytes.flowed', quietMs: 77 },
     ),
+    ...unless(isSplicing || service === 'ended', { type: 'bytes.flowed', quietMs: 77 }),
     ...unless(isSplicing || isRefusing, { type: 'splice.flushed' }),
     ...unless(isRefusing, { type: 'refusal.skipped' }),
+    ...unless(service === 'open' && !isExchangeLive, { type: 'exchange.opened' }),
+    ...unless(isExchangeLive, { type: 'exchange.closed', ...stale }),
+    ...unless(
+      service === 'open',
+      { type: 'service.finished', reason: 'completed', ...stale },
+      { type: 'service.finished', reason: 'downstream.malformed', ...stale },
+    ),
+    ...unless(service === 'open' || service === 'ended', { type: 'service.failed', reason: 'upstream.malformed' }),
+    ...unless(service === 'ended', { type: 'service.flushed' }),
+    ...unless(service === 'open' && isExchangeLive, { type: 'connection.upgraded', ...stale }),
     ...unless(!isClosed, ...lateFacts),
   ];
 }
@@ -145,14 +188,20 @@ const lateFacts: readonly ConnectionFact[] = [
 ];
 
 /** Everything a liar can say, in every variant, whatever the world is like. */
-export function everyFact({ listenerTimeouts, routeTimeouts, attemptsMax }: Configuration): readonly ConnectionFact[] {
+export function everyFact(configuration: Configuration): readonly ConnectionFact[] {
+  const { listenerTimeouts, routeTimeouts, servedTimeouts, tunnelTimeouts, attemptsMax } = configuration;
+  const routed = { type: 'sniff.routed', ageMs: agesMs['sniff.routed'], attemptsMax } as const;
+  const plain = { ...routed, timeouts: routeTimeouts, keepHalfOpen: false, answerable: false } as const;
+  const finished = { type: 'service.finished', timeouts: servedTimeouts, ageMs: agesMs['service.finished'] } as const;
   return [
     { type: 'admission.granted' },
     { type: 'admission.refused', reason: 'refused.address' },
     { type: 'preface.received', answerable: true },
     { type: 'preface.received', answerable: false },
-    { type: 'sniff.routed', timeouts: routeTimeouts, attemptsMax, keepHalfOpen: false, answerable: false },
-    { type: 'sniff.routed', timeouts: listenerTimeouts, attemptsMax, keepHalfOpen: true, answerable: true },
+    { ...plain, serves: 'upstream' },
+    { ...routed, serves: 'upstream', timeouts: listenerTimeouts, keepHalfOpen: true, answerable: true },
+    { ...plain, serves: 'http' },
+    { ...plain, serves: 'handler' },
     { type: 'sniff.failed', reason: 'refused.route', answerable: true },
     { type: 'sniff.failed', reason: 'route.blocked', answerable: false },
     { type: 'dial.resolved' },
@@ -167,6 +216,13 @@ export function everyFact({ listenerTimeouts, routeTimeouts, attemptsMax }: Conf
     { type: 'splice.flushed' },
     { type: 'refusal.skipped' },
     { type: 'bytes.flowed', quietMs },
+    { type: 'exchange.opened' },
+    { type: 'exchange.closed', timeouts: servedTimeouts, ageMs: agesMs['exchange.closed'] },
+    { ...finished, reason: 'completed' },
+    { ...finished, reason: 'timeout.requestHead' },
+    { type: 'service.failed', reason: 'upstream.truncated' },
+    { type: 'service.flushed' },
+    { type: 'connection.upgraded', timeouts: tunnelTimeouts, ageMs: agesMs['connection.upgraded'] },
     { type: 'drain.requested' },
     { type: 'kill.requested', reason: 'operator.killed' },
   ];
@@ -185,9 +241,10 @@ export function silentDeaths(
 }
 
 /** What a look at the legs tells. */
-export function deathNotices({ downstream, upstream }: Environment): readonly ConnectionFact[] {
+export function deathNotices({ downstream, upstream, serves }: Environment): readonly ConnectionFact[] {
+  const reason = serves === 'handler' ? 'handler.failed' : 'upstream.reset';
   return [
     ...(downstream === 'silent' ? [{ type: 'downstream.failed', reason: 'downstream.reset' } as const] : []),
-    ...(upstream === 'silent' ? [{ type: 'upstream.failed', reason: 'upstream.reset' } as const] : []),
+    ...(upstream === 'silent' ? [{ type: 'upstream.failed', reason } as const] : []),
   ];
 }

@@ -5,9 +5,10 @@
  * laws are about the world and hold where the world tells the truth; `always` laws hold whatever liars tell.
  */
 import { declaredDeadlines } from './chart-configurations.ts';
-import { isGone, isLive, isPutOffByBytes, type Environment } from './chart-environment.ts';
+import { isPutOffByBytes } from './chart-environment.ts';
 import { owesFlushed } from './chart-facts.ts';
 import type { Place, Step } from './chart-step.ts';
+import { isGone, isLive, type Environment } from './chart-world.ts';
 
 export interface Law {
   readonly scope: 'truth' | 'always';
@@ -15,8 +16,13 @@ export interface Law {
   readonly holds: (step: Step) => boolean;
 }
 
-const refusing = 'HALF_CLOSED.REFUSING';
+const waiting = 'ESTABLISHED.HTTP.WAITING';
+const busy = 'ESTABLISHED.HTTP.BUSY';
+const lastExchange = 'ESTABLISHED.HTTP.LAST_EXCHANGE';
 const flushing = 'HALF_CLOSED.FLUSHING';
+const finishing = 'HALF_CLOSED.FINISHING';
+const lingering = 'HALF_CLOSED.LINGERING';
+const refusing = 'HALF_CLOSED.REFUSING';
 
 export const laws = {
   'exactly the declared deadlines are armed': {
@@ -45,7 +51,7 @@ export const laws = {
   'an absolute deadline is armed once in its state': {
     scope: 'always',
     applies: ({ before, after, armings }) => before?.state === after.state && armings.length > 0,
-    holds: ({ armings }) => armings.every(({ name }) => !absolute.has(name)),
+    holds: ({ armings, input }) => armings.every(({ name }) => !absolute.has(name) || isNewLifetime(name, input)),
   },
   'bytes put off a deadline of inactivity and it is armed anew': {
     scope: 'truth',
@@ -58,7 +64,7 @@ export const laws = {
     holds: ({ before, after, armings }) =>
       armings.length === 1 &&
       after.leaf !== 'CLOSED' &&
-      after.leaf !== 'ESTABLISHED.TUNNEL.IDLING' &&
+      !after.leaf.endsWith('.IDLING') &&
       after.state === before?.state,
   },
   'a peek exists only in SNIFFING': {
@@ -76,12 +82,54 @@ export const laws = {
     applies: ({ after }) => isLive(after.world.upstream) || after.world.upstream === 'failed',
     holds: ({ after }) => after.world.isSplicing,
   },
-  'a splice exists only in ESTABLISHED and HALF_CLOSED': {
+  'a splice exists only in tunnels, handlers and the halves of them': {
     scope: 'always',
     applies: anyStep,
-    holds: ({ after }) =>
-      after.world.isSplicing ===
-      (after.state === 'ESTABLISHED' || (after.state === 'HALF_CLOSED' && after.leaf !== refusing)),
+    holds: ({ after }) => after.world.isSplicing === isJoined(after.leaf),
+  },
+  'the HTTP service has the stream only in HTTP, and only there is it ended': {
+    scope: 'always',
+    applies: anyStep,
+    holds: ({ after: { leaf, world } }) =>
+      (world.service === 'open') === isHttp(leaf) &&
+      (world.service === 'ended' || world.service === 'flushed') === (leaf === finishing || leaf === lingering),
+  },
+  'an exchange is live in BUSY and LAST_EXCHANGE, or is ended with its service': {
+    scope: 'truth',
+    applies: ({ after: { leaf, world } }) => isHttp(leaf) || world.isExchangeLive,
+    holds: ({ after: { leaf, world } }) =>
+      world.service === 'open'
+        ? world.isExchangeLive === (leaf === busy || leaf === lastExchange)
+        : leaf === finishing || leaf === lingering,
+  },
+  'the last exchange is told so at once, and only that one': {
+    scope: 'truth',
+    applies: ({ after: { world } }) => world.service === 'open' && world.isExchangeLive,
+    holds: ({ after: { leaf, world } }) => {
+      const isLast = world.downstreamEnd === 'told' || world.isDraining;
+      return world.isLastExchange === isLast && (leaf === lastExchange) === isLast;
+    },
+  },
+  'a client that has ended is waited for only while an exchange of it is live': {
+    scope: 'truth',
+    applies: ({ after: { world } }) => world.downstreamEnd === 'told' && world.service !== 'none',
+    holds: ({ after: { leaf, world } }) => leaf === finishing || (leaf === lastExchange && world.isExchangeLive),
+  },
+  'a client lingers exactly when it was sent everything and has not ended': {
+    scope: 'truth',
+    applies: ({ after: { leaf, world } }) => leaf === lingering || world.service === 'flushed',
+    holds: ({ after: { leaf, world } }) => leaf === lingering && world.service === 'flushed',
+  },
+  'a live exchange is left to its own deadlines, and the leg is looked at meanwhile': {
+    scope: 'always',
+    applies: ({ before, input }) =>
+      input?.kind === 'deadline' && input.name === 'liveness' && before !== null && !hasSilentLeg(before.world),
+    holds: ({ before, after, commands, armings }) =>
+      commands.length === 1 &&
+      commands[0]?.type === 'checkLegs' &&
+      armings.length === 1 &&
+      armings[0]?.name === 'liveness' &&
+      before?.leaf === after.leaf,
   },
   'a refusal is written only in REFUSING': {
     scope: 'always',
@@ -115,12 +163,19 @@ export const laws = {
     scope: 'truth',
     applies: ({ after }) => after.world.firstCause !== null,
     holds: ({ after }) =>
-      after.leaf === 'CLOSED' || after.leaf === refusing || (after.leaf === flushing && isHalfDead(after.world)),
+      after.leaf === 'CLOSED' ||
+      after.leaf === refusing ||
+      ((after.leaf === finishing || after.leaf === lingering) && after.world.mustFinish) ||
+      (after.leaf === flushing && isHalfDead(after.world)),
+  },
+  'what HTTP has written is sent on exactly when the cause is no cut': {
+    scope: 'truth',
+    applies: ({ before, after }) => isCaused(before, after),
+    holds: ({ after }) => (after.leaf === finishing || after.leaf === lingering) === after.world.mustFinish,
   },
   'a refusal is written exactly when the client can read it': {
     scope: 'truth',
-    applies: ({ before, after }) =>
-      before !== null && before.world.firstCause === null && after.world.firstCause !== null,
+    applies: ({ before, after }) => isCaused(before, after),
     holds: ({ after }) => (after.leaf === refusing) === after.world.mustRefuse,
   },
   'a refused connection never dials': {
@@ -175,10 +230,26 @@ export const laws = {
     applies: ({ before, input }) => isTold(input, 'kill.requested') && before?.leaf !== 'CLOSED',
     holds: ({ after, commands }) => after.leaf === 'CLOSED' && commands.at(-1)?.type === 'release',
   },
-  'drain.requested lets a tunnel run on': {
+  'drain.requested lets run on what is under way': {
     scope: 'always',
-    applies: ({ input }) => isTold(input, 'drain.requested'),
+    applies: ({ before, input }) =>
+      isTold(input, 'drain.requested') && before?.leaf !== waiting && before?.leaf !== busy,
     holds: isUnchanged,
+  },
+  'drain.requested ends HTTP between two requests, or makes those under way the last': {
+    scope: 'always',
+    applies: ({ before, input }) =>
+      isTold(input, 'drain.requested') && (before?.leaf === waiting || before?.leaf === busy),
+    holds: ({ before, after, commands }) =>
+      commands.length === 1 &&
+      (before?.leaf === waiting
+        ? after.leaf === finishing && after.context.reason === 'operator.drained' && commands[0]?.type === 'endService'
+        : after.leaf === lastExchange && after.context.reason === null && commands[0]?.type === 'lastExchange'),
+  },
+  'completed is recorded only when everything was handed over': {
+    scope: 'truth',
+    applies: ({ after: { context } }) => context.reason === 'completed',
+    holds: ({ after: { leaf, world } }) => leaf === 'CLOSED' || world.service === 'flushed',
   },
   'a stale fact changes nothing': {
     scope: 'truth',
@@ -235,6 +306,33 @@ function anyStep(): boolean {
 
 function isClosed({ after }: Step): boolean {
   return after.leaf === 'CLOSED';
+}
+
+function isHttp(leaf: string): boolean {
+  return leaf.startsWith('ESTABLISHED.HTTP.');
+}
+
+function isJoined(leaf: string): boolean {
+  return (
+    leaf.startsWith('ESTABLISHED.TUNNEL.') ||
+    leaf.startsWith('ESTABLISHED.HANDLER.') ||
+    leaf === 'HALF_CLOSED.DOWNSTREAM_ENDED' ||
+    leaf === 'HALF_CLOSED.UPSTREAM_ENDED' ||
+    leaf === flushing
+  );
+}
+
+function isCaused(before: Place | null, after: Place): boolean {
+  return before !== null && before.world.firstCause === null && after.world.firstCause !== null;
+}
+
+/** The route that was served, or the tunnel, brings a lifetime of its own; that it counts from accept is another law. */
+function isNewLifetime(name: string, input: Step['input']): boolean {
+  return (
+    name === 'lifetime' &&
+    input?.kind === 'fact' &&
+    (input.fact.type === 'exchange.closed' || input.fact.type === 'connection.upgraded')
+  );
 }
 
 function hasSilentLeg({ downstream, upstream }: Environment): boolean {

@@ -87,15 +87,16 @@ function registryMutants(config: Data): readonly Mutant[] {
     compile: () => compileConfig(config, { ...connectionRegistries, ...changed }),
   });
   return [
-    ...Object.keys(updates).map((name) =>
-      mutant(`${name} changes nothing`, { updates: { ...updates, [name]: ({ context }) => context } }),
-    ),
-    ...['recordReason', 'recordGivenReason'].flatMap((name) => {
+    ...Object.keys(updates).map((name) => mutant(`${name} changes nothing`, { updates: { ...updates, [name]: keep } })),
+    ...['recordReason', 'recordGivenReason', 'recordGivenCause', 'recordCompletion'].flatMap((name) => {
       const update = updates[name];
       if (update === undefined) return [];
       const forgetful: typeof update = ({ context, event }, params) =>
         update({ context: { ...context, reason: null }, event }, params);
       return [mutant(`${name}: the last reason wins`, { updates: { ...updates, [name]: forgetful } })];
+    }),
+    mutant('recordGivenCause records completed too', {
+      updates: { ...updates, recordGivenCause: connectionRegistries.updates['recordGivenReason'] ?? keep },
     }),
     ...Object.keys(guards).flatMap((name) =>
       [false, true].map((answer) =>
@@ -107,6 +108,8 @@ function registryMutants(config: Data): readonly Mutant[] {
     ),
   ];
 }
+
+const keep: Registries['updates'][string] = ({ context }) => context;
 
 function tidied(node: Data): Data {
   const result: Record<string, unknown> = { ...node };

@@ -2,7 +2,7 @@
  * One step of a walk: a chart put where it was, in the world as it was, then one thing happens.
  *
  * The chart is the compiled table's interpreter; the clock stands still, so any armed deadline may be the next to pass.
- * Read first: `chart-environment.ts`.
+ * Read first: `chart-world.ts`, `chart-environment.ts`.
  */
 import type { ChartClock, ChartTimer } from '../../src/machines/chart/chart.ts';
 import { compiledCharts, type CompiledCharts } from '../../src/machines/chart/compiled-chart.ts';
@@ -12,15 +12,9 @@ import { initialContext, type ConnectionContext } from '../../src/machines/conne
 import type { DelayName } from '../../src/machines/connection/delays.ts';
 import type { ConnectionFact } from '../../src/machines/connection/events.ts';
 import { connectionLeaves, type ConnectionLeaf } from '../../src/machines/connection/verdicts.ts';
-import { expectedDelayMs, quietMs, type Configuration } from './chart-configurations.ts';
-import {
-  carryOut,
-  deadlinePasses,
-  happen,
-  initialEnvironment,
-  type Environment,
-  type Side,
-} from './chart-environment.ts';
+import { expectedDelayMs, quietMs, timeoutsOf, type Configuration } from './chart-configurations.ts';
+import { carryOut, deadlinePasses, happen } from './chart-environment.ts';
+import { initialEnvironment, type Environment, type Side } from './chart-world.ts';
 import { deathNotices } from './chart-facts.ts';
 
 /** What can happen next. */
@@ -99,7 +93,7 @@ export function takeStep(
   };
   const clock = new StillClock((delayMs, slot) => {
     const name = nameInSlot(table, chart.leaf, slot);
-    const timeouts = world.sniffed === 'routed' ? configuration.routeTimeouts : configuration.listenerTimeouts;
+    const timeouts = timeoutsOf(configuration, world.inForce);
     armings.push({ name, delayMs, expectedMs: expectedDelayMs(name, { ...world, timeouts, attempt: world.attempts }) });
   });
   const host = {
@@ -117,18 +111,22 @@ export function takeStep(
       if (isTruthful) deadlinePasses(world, input.name, input.hasActivity, configuration);
     },
   };
+  const give = (given: Input): void => {
+    if (given.kind === 'death') world[given.side] = 'silent';
+    if (given.kind === 'deadline') clock.fire(slotOf(table, chart.leaf, given.id));
+    if (given.kind !== 'fact') return;
+    if (isTruthful && !given.isStale) happen(world, given.fact, configuration);
+    // A liar's word is no truth, but whom it names is who gets the stream.
+    if (!isTruthful && world.isPeeking && given.fact.type === 'sniff.routed') world.serves = given.fact.serves;
+    chart.send(given.fact);
+  };
   const chart =
     before === null
       ? charts.create(initialContext({ timeouts: configuration.listenerTimeouts }), clock, host)
       : charts.restore(before.persisted, clock, host);
   chart.start();
   if (before !== null) armings.length = 0;
-  if (input?.kind === 'death') world[input.side] = 'silent';
-  if (input?.kind === 'deadline') clock.fire(slotOf(table, chart.leaf, input.id));
-  if (input?.kind === 'fact') {
-    if (isTruthful && !input.isStale) happen(world, input.fact, configuration);
-    chart.send(input.fact);
-  }
+  if (input !== null) give(input);
   const persisted = chart.persist();
   const after: Place = {
     leaf: knownLeaf(chart.leaf),
@@ -147,8 +145,8 @@ export function takeStep(
  */
 export function keyOf({ leaf, context, persisted, world }: Place): string {
   if (leaf === 'CLOSED' && persisted.timers.length === 0) return [leaf, world.releases, context.reason].join();
-  const { timeouts, attempt, attemptsMax, keepHalfOpen, answerable, quietMs: quiet, ageMs, reason } = context;
-  const remembered = [timeouts.admission, attempt, attemptsMax, keepHalfOpen, answerable, quiet, ageMs, reason];
+  const { timeouts, attempt, attemptsMax, keepHalfOpen, answerable, serves, quietMs: quiet, ageMs, reason } = context;
+  const remembered = [timeouts.admission, attempt, attemptsMax, keepHalfOpen, answerable, serves, quiet, ageMs, reason];
   const timers = persisted.timers.map(({ id, remainingMs }) => `${id}:${remainingMs}`);
   const around: readonly unknown[] = Object.values(world);
   return [leaf, ...around, ...remembered, ...timers].join();
@@ -244,6 +242,8 @@ const delayNames: Readonly<Record<DelayName, true>> = {
   flush: true,
   linger: true,
   lifetime: true,
+  keepAlive: true,
+  liveness: true,
 };
 
 function isDelayName(name: string): name is DelayName {

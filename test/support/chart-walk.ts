@@ -1,10 +1,14 @@
 /**
  * The exhaustive walk: every place that chart and world can reach together, by every order of what can happen.
  *
- * Breadth first, so that the path to a violation is a shortest one. Read first: `chart-laws.ts`.
+ * Breadth first, so that the path to a violation is a shortest one. "Deadlines alone lead to CLOSED" is compositional: a
+ * live exchange has a chart and deadlines of its own, which are proved to end it; here its end is brought by time like a
+ * deadline (`isEndOfExchange`), and then every sequence of such steps must reach CLOSED.
+ * Read first: `chart-laws.ts`.
  */
 import { reachableLeaves, type Configuration } from './chart-configurations.ts';
 import { everyFact, silentDeaths, staleFacts, truthfulFacts } from './chart-facts.ts';
+import { isEndOfExchange } from './chart-service.ts';
 import { lawNames, laws, type LawName } from './chart-laws.ts';
 import { keyOf, sayInput, takeStep, type Input, type Place, type Step, type Subject } from './chart-step.ts';
 
@@ -37,8 +41,8 @@ export interface Walk {
 export interface WalkOptions {
   /** False: liars say everything everywhere, and only commands change the world. */
   readonly isTruthful: boolean;
-  /** True: end at the first violation. */
-  readonly isHasty: boolean;
+  /** True: end at the first violation; a law: at the first of it. */
+  readonly isHasty: boolean | Violation['law'];
 }
 
 /** The most places a walk may find: a chart that breaks a limit must end as a violation, not as a full memory. */
@@ -49,17 +53,20 @@ export function walk(subject: Subject, configuration: Configuration, options: Wa
   const known = new Map<string, Visit>();
   const violations: Violation[] = [];
   const tried = new Map<LawName, number>();
-  /** Edges of deadlines that pass in silence. */
+  /** Edges of deadlines that pass in silence, the exchanges' own among them. */
   const passing: number[][] = [];
   let steps = 0;
+  let isFound = false;
+  const isEnough = () => isFound;
 
   const judge = (step: Step, from: Visit | null): void => {
     for (const name of lawNames) {
       const law = laws[name];
       if ((law.scope === 'truth' && !options.isTruthful) || !law.applies(step)) continue;
       tried.set(name, (tried.get(name) ?? 0) + 1);
-      if (!law.holds(step))
-        violations.push({ law: name, configuration: configuration.name, path: sayPath(from, step) });
+      if (law.holds(step)) continue;
+      violations.push({ law: name, configuration: configuration.name, path: sayPath(from, step) });
+      isFound ||= options.isHasty === true || options.isHasty === name;
     }
   };
   const arrive = (step: Step, from: Visit['from']): Visit => {
@@ -72,7 +79,6 @@ export function walk(subject: Subject, configuration: Configuration, options: Wa
     passing.push([]);
     return visit;
   };
-  const isEnough = () => options.isHasty && violations.length > 0;
 
   const start = takeStep(subject, configuration, options.isTruthful, null, null);
   judge(start, null);
@@ -86,12 +92,12 @@ export function walk(subject: Subject, configuration: Configuration, options: Wa
       judge(step, visit);
       if (isEnough()) break;
       const next = arrive(step, { visit, input });
-      if (input.kind === 'deadline' && !input.hasActivity && !isLookAtTheLegs(step, visit, next))
-        passing[index]?.push(next.index);
+      if (isBroughtByTime(input, visit) && !isLookAtTheLegs(step, visit, next)) passing[index]?.push(next.index);
     }
   }
   if (!isEnough()) {
     violations.push(...missedLeaves(visits, configuration), ...strandedPlaces(visits, passing, configuration));
+    if (options.isTruthful) violations.push(...heldForEver(visits, passing, configuration));
     const last = visits.at(-1);
     if (visits.length >= placesMax && last !== undefined) violations.push(stranded(last, configuration));
   }
@@ -131,17 +137,26 @@ function sayPath(from: Visit | null, step: Step): readonly string[] {
   return [...inputs, ...(step.input === null ? [] : [step.input])].map(sayInput).concat(`→ ${step.after.leaf}`);
 }
 
-/** The one documented loop: where `idle` is infinite, the legs are looked at again and again. */
+/** A deadline of the chart passes in silence, or one of a live exchange does and its service says so. */
+function isBroughtByTime(input: Input, { place }: Visit): boolean {
+  if (input.kind === 'deadline') return !input.hasActivity;
+  return input.kind === 'fact' && !input.isStale && isEndOfExchange(place.world, input.fact);
+}
+
+/** The documented loops: where nothing else is due the legs are looked at, again and again. */
 function isLookAtTheLegs({ commands, input }: Step, visit: Visit, next: Visit): boolean {
   return (
     visit === next &&
-    visit.place.leaf === 'ESTABLISHED.TUNNEL.ACTIVE' &&
-    visit.place.context.timeouts.idle === null &&
     input?.kind === 'deadline' &&
-    input.name === 'idling' &&
+    (input.name === 'liveness' || (input.name === 'idling' && isEndless(visit))) &&
     commands.length === 1 &&
     commands[0]?.type === 'checkLegs'
   );
+}
+
+/** True exactly when the route spells out that silence is no reason to end. */
+function isEndless({ place: { leaf, context } }: Visit): boolean {
+  return leaf.endsWith('.ACTIVE') && context.timeouts.idle === null;
 }
 
 function missedLeaves(visits: readonly Visit[], configuration: Configuration): readonly Violation[] {
@@ -170,6 +185,18 @@ function strandedPlaces(
   };
   for (const { index } of visits) if (!ranks.has(index)) descend(index);
   return found.map((visit) => stranded(visit, configuration));
+}
+
+/** Somewhere something is due that leads on, unless the route says otherwise. A liar's exchanges are no exchanges. */
+function heldForEver(
+  visits: readonly Visit[],
+  passing: readonly (readonly number[])[],
+  configuration: Configuration,
+): readonly Violation[] {
+  const held = visits.filter(
+    (visit) => visit.place.leaf !== 'CLOSED' && !isEndless(visit) && (passing[visit.index] ?? []).length === 0,
+  );
+  return held.map((visit) => stranded(visit, configuration));
 }
 
 function stranded(visit: Visit, configuration: Configuration): Violation {

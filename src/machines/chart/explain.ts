@@ -72,8 +72,8 @@ function silence(record: CloseExplanation, deadline: DeadlineName): string {
     idle: 'no byte moved either way',
     halfClosed: 'one side had ended and no byte of the other moved',
     halfClosedMax: 'one side had ended and the other did not',
-    flush: 'both sides had ended and what was left to write was not taken',
-    linger: `${client} did not take its refusal`,
+    flush: 'nothing more was to come and what was left to write was not taken',
+    linger: `${client} did not take what it was told last`,
     lifetime: 'it had reached the age a connection may have',
     drain: 'the proxy was draining and it had not finished',
     readinessDelay: 'the proxy was about to close its listeners',
@@ -103,7 +103,7 @@ function named(says: string, { client, upstream }: CloseExplanation): string {
 
 function firstToEnd({ reason, by }: CloseExplanation): string {
   if (reason !== 'completed') return '';
-  return by === 'upstream' ? ', the upstream first' : ', the client first';
+  return by === 'upstream' ? ', the upstream first' : by === 'proxy' ? ', the proxy first' : ', the client first';
 }
 
 function operatingSystem({ code, cause }: CloseExplanation): string {

@@ -4,16 +4,17 @@
  * Decides: nothing; it reads the deadlines a chart would arm. In every state the worst comes last: each fact arrives at the
  * very instant before a deadline, because waiting never shortens a walk (a parent's deadline runs on, a child's is bounded
  * by it). So only the instants at which something is due are looked at, and there everything that may happen is tried.
+ * A leaf may wait for a chart of its own (an exchange): its longest walk is found first, and stands for the stay.
  * Must never do: wait, or know what the chart is about. Proof: test/property/hold-time.test.ts.
  * Read first: `compile.ts`.
  */
-import type { ArmedTimer, ChartClock, ChartTimer, PersistedChart } from './chart.ts';
+import type { ArmedTimer, Chart, ChartClock, ChartHost, ChartTimer, PersistedChart } from './chart.ts';
 import { compiledCharts, type CompiledCharts } from './compiled-chart.ts';
 import type { ChartTable } from './compile.ts';
 
 /** One stay of the longest walk. */
 export interface HoldStep {
-  /** The leaf: `DIALING.ATTEMPTING.RESOLVING`. */
+  /** The leaf: `DIALING.ATTEMPTING.RESOLVING`; of a chart inside it `ESTABLISHED.HTTP.BUSY › SNIFFING`. */
   readonly state: string;
   /** The deadline that bounds the stay; null where none does. */
   readonly deadline: string | null;
@@ -31,10 +32,22 @@ export interface HoldQuestion<Context, Fact extends { readonly type: string }, C
   readonly table: ChartTable<Context, Fact, Command>;
   /** What a new instance remembers. */
   readonly context: Context;
-  /** Everything that may be told to the chart at this age, bytes apart. */
-  readonly facts: (ageMs: number) => readonly Fact[];
+  /** Everything that may be told to the chart at this age, bytes apart; a list where no fact tells an age. */
+  readonly facts: readonly Fact[] | ((ageMs: number) => readonly Fact[]);
   /** The fact by which moving bytes renew a deadline, for a peer that trickles; null for one that is silent. */
   readonly activity: Fact['type'] | null;
+  /** Facts that are told at most once on a walk: what takes bytes of a peer that is silent afterwards. */
+  readonly once?: ReadonlySet<Fact['type']>;
+  /** What a leaf waits for that has a chart of its own; none for most. */
+  readonly inside?: (leaf: string) => readonly InnerHold<Fact>[];
+  /** Only walks on which this was commanded count. */
+  readonly through?: string;
+}
+
+/** A chart inside a leaf: how long it takes at most, and what is told when it has ended. Nothing else is told meanwhile. */
+export interface InnerHold<Fact extends { readonly type: string }> {
+  readonly hold: HoldTime;
+  readonly ends: readonly Fact['type'][];
 }
 
 /** The longest walk from the start of a chart to its end. */
@@ -48,6 +61,10 @@ interface Place<Context> {
   readonly at: PersistedChart<Context>;
   readonly leaf: string;
   readonly ageMs: number;
+  /** What was told that is told at most once. */
+  readonly spent: readonly string[];
+  /** True exactly when what the question goes through was commanded. */
+  readonly isThrough: boolean;
 }
 
 /** The rest of a walk, as a list from the last step back, so that walks share their tails. */
@@ -58,6 +75,8 @@ interface Rest {
 }
 
 const end: Rest = { totalMs: 0, step: null, next: null };
+/** A walk that the question is not about. */
+const beside: Rest = { totalMs: -Infinity, step: null, next: null };
 
 function forever(state: string): Rest {
   return { totalMs: Infinity, step: { state, deadline: null, ms: null }, next: null };
@@ -79,23 +98,27 @@ class Search<Context, Fact extends { readonly type: string }, Command> {
   }
 
   longest(): HoldTime {
-    const clock = new HeldClock();
-    const chart = this.#charts.create(this.#question.context, clock, bystander);
+    const witness = new Witness(this.#question.through);
+    const chart = this.#charts.create(this.#question.context, new HeldClock(), witness);
     chart.start();
-    const rest = this.#from({ at: chart.persist(), leaf: chart.leaf, ageMs: 0 });
+    const { hasSeen: isThrough } = witness;
+    const rest = this.#from({ at: chart.persist(), leaf: chart.leaf, ageMs: 0, spent: [], isThrough });
+    if (rest.totalMs === -Infinity) return { totalMs: 0, path: [] };
     return { totalMs: Number.isFinite(rest.totalMs) ? rest.totalMs : null, path: pathOf(rest) };
   }
 
   /** The longest walk from here on. What was found is kept, unless it leans on a place whose own search is under way. */
   #from(place: Place<Context>): Rest {
-    if (place.at.snapshot.status === 'done') return end;
-    const key = JSON.stringify([place.leaf, place.at.snapshot.context, place.at.timers]);
+    if (place.at.snapshot.status === 'done') return place.isThrough ? end : beside;
+    const { spent, isThrough } = place;
+    const key = JSON.stringify([place.leaf, place.at.snapshot.context, place.at.timers, spent, isThrough]);
     const met = this.#walk.get(key);
     if (met !== undefined) {
       this.#metDepth = Math.min(this.#metDepth, met.depth);
-      return met.ageMs === place.ageMs ? end : forever(place.leaf);
+      if (met.ageMs === place.ageMs) return isThrough ? end : beside;
+      return forever(place.leaf);
     }
-    const aged = `${key} ${place.ageMs}`;
+    const aged = typeof this.#question.facts === 'function' ? `${key} ${place.ageMs}` : key;
     const known = this.#known.get(aged);
     if (known !== undefined) return known;
     const depth = this.#walk.size;
@@ -110,19 +133,54 @@ class Search<Context, Fact extends { readonly type: string }, Command> {
   }
 
   #stay(place: Place<Context>): Rest {
+    const inner = this.#question.inside?.(place.leaf) ?? [];
     const lasting = place.at.timers.filter((timer) => !this.#isRenewable(place, timer));
     const stayMs = Math.min(...lasting.map((timer) => timer.remainingMs));
+    if (inner.length > 0) return this.#stayInside(place, inner, lasting, stayMs);
     if (stayMs === Infinity) return forever(place.leaf);
     const due = lasting.filter((timer) => timer.remainingMs === stayMs);
     const later = this.#after(place, stayMs, lasting);
     const rests = [
-      ...this.#question.facts(later.ageMs).map((fact) => this.#told(later, fact)),
+      ...this.#facts(later).map((fact) => this.#told(later, fact)),
       ...due.map((timer) => this.#from(this.#afterFiring(later, timer))),
     ];
-    const longest = rests.reduce((best, rest) => (rest.totalMs > best.totalMs ? rest : best));
+    const longest = longestOf(rests);
     if (stayMs === 0) return longest;
     const step = { state: place.leaf, deadline: this.#delayName(place.leaf, due[0]), ms: stayMs };
-    return { totalMs: stayMs + longest.totalMs, step, next: longest };
+    return before([step], longest);
+  }
+
+  /** As long as what is inside takes, unless a deadline of this chart comes first; it may end just before that, too. */
+  #stayInside(
+    place: Place<Context>,
+    inner: readonly InnerHold<Fact>[],
+    lasting: readonly ArmedTimer[],
+    stayMs: number,
+  ): Rest {
+    const rests = inner.map(({ hold, ends }) => {
+      const steps = hold.path.map((step) => ({ ...step, state: `${place.leaf} › ${step.state}` }));
+      const holdMs = hold.totalMs ?? Infinity;
+      if (holdMs === Infinity && stayMs === Infinity)
+        return steps.length === 0 ? forever(place.leaf) : before(steps, end);
+      const later = this.#after(place, Math.min(holdMs, stayMs), lasting);
+      const told = this.#facts(later).filter(({ type }) => ends.includes(type));
+      const due = stayMs > holdMs ? [] : lasting.filter((timer) => timer.remainingMs === stayMs);
+      const longest = longestOf([
+        ...told.map((fact) => this.#told(later, fact)),
+        ...due.map((timer) => this.#from(this.#afterFiring(later, timer))),
+      ]);
+      if (holdMs <= stayMs) return before(steps, longest);
+      return before([{ state: place.leaf, deadline: this.#delayName(place.leaf, due[0]), ms: stayMs }], longest);
+    });
+    return longestOf(rests);
+  }
+
+  /** What can be told here and would change anything. */
+  #facts({ leaf: name, ageMs, spent }: Place<Context>): readonly Fact[] {
+    const { facts } = this.#question;
+    const { candidates, always } = this.#leaf(name);
+    const all = typeof facts === 'function' ? facts(ageMs) : facts;
+    return all.filter(({ type }) => (candidates.has(type) || always.length > 0) && !spent.includes(type));
   }
 
   /** The same place, so much later; what is renewable was renewed just now. */
@@ -130,7 +188,7 @@ class Search<Context, Fact extends { readonly type: string }, Command> {
     const timers = place.at.timers.map((timer) =>
       lasting.includes(timer) ? { id: timer.id, remainingMs: timer.remainingMs - stayMs } : timer,
     );
-    return { at: { snapshot: place.at.snapshot, timers }, leaf: place.leaf, ageMs: place.ageMs + stayMs };
+    return { ...place, at: { snapshot: place.at.snapshot, timers }, ageMs: place.ageMs + stayMs };
   }
 
   /** True exactly when the deadline holds nobody: its own firing arms it again, or the peer's bytes do. */
@@ -141,6 +199,7 @@ class Search<Context, Fact extends { readonly type: string }, Command> {
     const renewals = activity === null ? [] : (leaf.candidates.get(activity) ?? []);
     if (renewals.some((one) => one.operations.some((what) => what.kind === 'cancel' && what.slot === slot)))
       return true;
+    if (leaf.candidates.get(timer.id)?.some((one) => one.leaf === leaf.index) !== true) return false;
     const again = this.#afterFiring(place, timer);
     return (
       again.at.timers.length === place.at.timers.length &&
@@ -149,22 +208,28 @@ class Search<Context, Fact extends { readonly type: string }, Command> {
   }
 
   #told(place: Place<Context>, fact: Fact): Rest {
-    const [, chart] = this.#restore(place);
+    const { chart, witness } = this.#restore(place);
     chart.send(fact);
-    return this.#from({ at: chart.persist(), leaf: chart.leaf, ageMs: place.ageMs });
+    const spent = this.#question.once?.has(fact.type) === true ? [...place.spent, fact.type] : place.spent;
+    return this.#from({ ...this.#at(place, chart, witness), spent });
   }
 
   #afterFiring(place: Place<Context>, timer: ArmedTimer): Place<Context> {
-    const [clock, chart] = this.#restore(place);
+    const { clock, chart, witness } = this.#restore(place);
     clock.fire(timer.id, this.#leaf(place.leaf).timers);
-    return { at: chart.persist(), leaf: chart.leaf, ageMs: place.ageMs };
+    return this.#at(place, chart, witness);
+  }
+
+  #at(place: Place<Context>, chart: Chart<Context, Fact>, { hasSeen }: Witness): Place<Context> {
+    return { ...place, at: chart.persist(), leaf: chart.leaf, isThrough: place.isThrough || hasSeen };
   }
 
   #restore({ at }: Place<Context>) {
     const clock = new HeldClock();
-    const chart = this.#charts.restore(at, clock, bystander);
+    const witness = new Witness(this.#question.through);
+    const chart = this.#charts.restore(at, clock, witness);
     chart.start();
-    return [clock, chart] as const;
+    return { clock, chart, witness };
   }
 
   #leaf(name: string) {
@@ -178,8 +243,35 @@ class Search<Context, Fact extends { readonly type: string }, Command> {
   }
 }
 
-/** Nobody: what a chart commands does not matter to how long it may stay. */
-const bystander = { perform: () => {}, moved: () => {}, beforeDeadline: () => {} };
+/** Hears one command; what a chart commands does not matter otherwise to how long it may stay. */
+class Witness implements ChartHost<unknown> {
+  /** True exactly when the command was given, or none is waited for. */
+  hasSeen: boolean;
+  readonly #type: string | undefined;
+
+  constructor(type: string | undefined) {
+    this.#type = type;
+    this.hasSeen = type === undefined;
+  }
+
+  perform(command: unknown): void {
+    if (typeof command === 'object' && command !== null && 'type' in command && command.type === this.#type)
+      this.hasSeen = true;
+  }
+
+  moved(): void {}
+
+  beforeDeadline(): void {}
+}
+
+function longestOf(rests: readonly Rest[]): Rest {
+  return rests.reduce((best, rest) => (rest.totalMs > best.totalMs ? rest : best), beside);
+}
+
+/** The steps, then the rest. */
+function before(steps: readonly HoldStep[], rest: Rest): Rest {
+  return steps.reduceRight((next, step) => ({ totalMs: (step.ms ?? Infinity) + next.totalMs, step, next }), rest);
+}
 
 interface HeldTimer extends ChartTimer {
   readonly slot: number;

@@ -49,7 +49,7 @@ const plain = {
   'refused.auth': { by: 'proxy', manner: 'reset', says: 'the client did not authenticate' },
   'route.blocked': { by: 'proxy', manner: 'reset', says: 'the route blocks this connection' },
   'route.changed': { by: 'operator', manner: 'reset', says: 'the route was changed or removed' },
-  'operator.drained': { by: 'operator', manner: 'reset', says: 'the proxy was drained and the drain deadline passed' },
+  'operator.drained': { by: 'operator', manner: 'reset', says: 'the proxy was drained' },
   'operator.killed': { by: 'operator', manner: 'reset', says: 'an operator ended the connection' },
   'handler.completed': { by: 'proxy', manner: 'end', says: 'the handler finished' },
   'handler.failed': { by: 'proxy', manner: 'reset', says: 'a callback of the embedding program failed' },

@@ -20,6 +20,12 @@ export type ConnectionCommand =
   | { readonly type: 'cancelDial' }
   /** Join both legs, beginning with what the client's leg holds. */
   | { readonly type: 'splice' }
+  /** Hand the stream to the HTTP service, or join it to the route's handler, with every byte still unread. */
+  | { readonly type: 'serve' }
+  /** The exchanges under way are the last: `Connection: close`, GOAWAY. */
+  | { readonly type: 'lastExchange' }
+  /** The HTTP service is over: FIN after what was written (GOAWAY before it), and drop what the client still sends. */
+  | { readonly type: 'endService' }
   /** FIN to that side, after everything that was written to it. */
   | { readonly type: 'endUpstream' }
   | { readonly type: 'endDownstream' }
@@ -42,6 +48,9 @@ const stopPeeking: ConnectionCommand = { type: 'stopPeeking' };
 const routeServerFirst: ConnectionCommand = { type: 'routeServerFirst' };
 const cancelDial: ConnectionCommand = { type: 'cancelDial' };
 const splice: ConnectionCommand = { type: 'splice' };
+const serve: ConnectionCommand = { type: 'serve' };
+const lastExchange: ConnectionCommand = { type: 'lastExchange' };
+const endService: ConnectionCommand = { type: 'endService' };
 const endUpstream: ConnectionCommand = { type: 'endUpstream' };
 const endDownstream: ConnectionCommand = { type: 'endDownstream' };
 const discardDownstream: ConnectionCommand = { type: 'discardDownstream' };
@@ -57,6 +66,9 @@ export const commands = {
   dial: ({ context }: Args): ConnectionCommand => ({ type: 'dial', attempt: context.attempt }),
   cancelDial: (): ConnectionCommand => cancelDial,
   splice: (): ConnectionCommand => splice,
+  serve: (): ConnectionCommand => serve,
+  lastExchange: (): ConnectionCommand => lastExchange,
+  endService: (): ConnectionCommand => endService,
   endUpstream: (): ConnectionCommand => endUpstream,
   endDownstream: (): ConnectionCommand => endDownstream,
   discardDownstream: (): ConnectionCommand => discardDownstream,

@@ -6,8 +6,11 @@
 import type { CloseReason } from './close-reason.ts';
 import type { Timeouts } from './delays.ts';
 
+/** An upstream of the route, the HTTP service, or a handler of the embedding program. */
+export type Serves = 'upstream' | 'http' | 'handler';
+
 export interface ConnectionContext {
-  /** The deadlines in force: the listener's until a route is chosen, then the route's. Milliseconds, null = never armed. */
+  /** The deadlines in force: the listener's until a route is chosen, then the route's; for HTTP, the route's served last. Null = never armed. */
   readonly timeouts: Timeouts;
   /** Dial attempts begun, 0 before the first. */
   readonly attempt: number;
@@ -15,11 +18,13 @@ export interface ConnectionContext {
   readonly attemptsMax: number;
   /** True exactly when the route keeps a connection whose client sent FIN, and nothing else, before the dial completed. */
   readonly keepHalfOpen: boolean;
+  /** Who the client's stream was given to; `upstream` until that is known, and for good where it is one. */
+  readonly serves: Serves;
   /** True exactly when the client speaks a protocol in which a refusal can be written to it. */
   readonly answerable: boolean;
   /** Milliseconds since the last byte, as reported when a deadline was due. */
   readonly quietMs: number;
-  /** Milliseconds since accept, as reported by the last fact that opened a state with a `lifetime`. */
+  /** Milliseconds since accept, as known when a state with a `lifetime` was last entered. */
   readonly ageMs: number;
   /** The first cause that was recorded; never overwritten. Null until the connection starts to end. */
   readonly reason: CloseReason | null;
@@ -37,6 +42,7 @@ export function initialContext({ timeouts }: ConnectionInput): ConnectionContext
     attempt: 0,
     attemptsMax: 1,
     keepHalfOpen: false,
+    serves: 'upstream',
     answerable: false,
     quietMs: 0,
     ageMs: 0,

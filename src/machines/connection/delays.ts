@@ -87,13 +87,13 @@ export const deadlines = {
   flush: {
     defaultMs: 10_000,
     infiniteAllowed: false,
-    meaning: 'both sides ended, no progress in writing the rest',
+    meaning: 'nothing more is to come, no progress in writing the rest',
     why: 'a reader that takes nothing for so long is gone',
   },
   linger: {
     defaultMs: 2_000,
     infiniteAllowed: false,
-    meaning: 'after a refusal was written, for the peer to read it',
+    meaning: 'after the last byte of a refusal or of HTTP, for the client to read it and to end',
     why: 'one round trip and a margin, what nginx and Apache use',
   },
   lifetime: {
@@ -225,6 +225,9 @@ export const delays = {
   halfClosed: (context: ConnectionContext) => remaining(context.timeouts.halfClosed, context.quietMs),
   halfClosedMax: (context: ConnectionContext) => context.timeouts.halfClosedMax,
   flush: (context: ConnectionContext) => remaining(context.timeouts.flush, context.quietMs),
+  keepAlive: (context: ConnectionContext) => context.timeouts.keepAlive,
+  /** How often the leg of a connection whose exchanges hold the deadlines is looked at. */
+  liveness: (): number | null => livenessMs,
   linger: (context: ConnectionContext) => context.timeouts.linger,
   lifetime: (context: ConnectionContext) => remaining(context.timeouts.lifetime, context.ageMs),
 } as const;

@@ -5,6 +5,7 @@
  * Read first: docs/ARCHITECTURE.md, "Facts come in, commands go out, bytes flow beside".
  */
 import type { CloseReason } from './close-reason.ts';
+import type { Serves } from './context.ts';
 import type { Timeouts } from './delays.ts';
 
 export type ConnectionFact =
@@ -13,9 +14,11 @@ export type ConnectionFact =
   | { readonly type: 'admission.refused'; readonly reason: CloseReason }
   /** The client has spoken, and what it said does not decide yet. */
   | { readonly type: 'preface.received'; readonly answerable: boolean }
-  /** A route with an upstream was chosen. */
+  /** Who the connection is for is known. `ageMs`: milliseconds since accept. */
   | {
       readonly type: 'sniff.routed';
+      readonly serves: Serves;
+      readonly ageMs: number;
       readonly timeouts: Timeouts;
       readonly attemptsMax: number;
       readonly keepHalfOpen: boolean;
@@ -28,7 +31,7 @@ export type ConnectionFact =
   | { readonly type: 'dial.succeeded'; readonly ageMs: number }
   /** `retryable`: true exactly when another endpoint may be tried. */
   | { readonly type: 'dial.failed'; readonly reason: CloseReason; readonly retryable: boolean }
-  /** FIN from the client. `heldBytes`: bytes it sent before, still held in the leg; the fact comes again once they were taken. */
+  /** FIN from the client. `heldBytes`: bytes it sent before and nobody has taken; the fact comes again once they were taken. */
   | { readonly type: 'downstream.ended'; readonly heldBytes: number; readonly ageMs: number }
   | { readonly type: 'upstream.ended'; readonly ageMs: number }
   | { readonly type: 'downstream.failed'; readonly reason: CloseReason }
@@ -39,6 +42,26 @@ export type ConnectionFact =
   | { readonly type: 'refusal.skipped' }
   /** Bytes moved since the last report; told only when a deadline is due. `quietMs`: since the last byte. */
   | { readonly type: 'bytes.flowed'; readonly quietMs: number }
+  /** An exchange has begun where none was live. */
+  | { readonly type: 'exchange.opened' }
+  /** No exchange is live any more. `timeouts`: of the last one's route, for what follows. */
+  | { readonly type: 'exchange.closed'; readonly timeouts: Timeouts; readonly ageMs: number }
+  /**
+   * The HTTP service will write nothing more and wants nothing more; what it wrote is still being sent. `reason`: why, or
+   * `completed` where nothing is wrong; that is recorded only when all was handed over. `timeouts`: as for `exchange.closed`.
+   */
+  | {
+      readonly type: 'service.finished';
+      readonly reason: CloseReason;
+      readonly timeouts: Timeouts;
+      readonly ageMs: number;
+    }
+  /** The HTTP service can not go on: cut. */
+  | { readonly type: 'service.failed'; readonly reason: CloseReason }
+  /** Everything that was written to the client, FIN included, was handed over. A FIN of the client's is told again after it. */
+  | { readonly type: 'service.flushed' }
+  /** An exchange has handed its legs over (101): the connection is a tunnel now, by the deadlines of its route. */
+  | { readonly type: 'connection.upgraded'; readonly timeouts: Timeouts; readonly ageMs: number }
   | { readonly type: 'drain.requested' }
   /** End now, for this reason: an operator, the drain deadline, a failed callback, a broken invariant. */
   | { readonly type: 'kill.requested'; readonly reason: CloseReason };
@@ -61,6 +84,12 @@ const factTypeSet: Readonly<Record<ConnectionFactType, true>> = {
   'splice.flushed': true,
   'refusal.skipped': true,
   'bytes.flowed': true,
+  'exchange.opened': true,
+  'exchange.closed': true,
+  'service.finished': true,
+  'service.failed': true,
+  'service.flushed': true,
+  'connection.upgraded': true,
   'drain.requested': true,
   'kill.requested': true,
 };

@@ -1,15 +1,19 @@
 /**
  * The longest time one connection of a route can hold its slot, by the deadlines of its listener and its route.
  *
- * Decides nothing: the chart does. Two questions: a peer that is *silent* (no byte moves; everything else happens at the
- * last moment), and a *hostile* one that trickles bytes for as long as bytes renew a deadline.
- * Read first: `../chart/hold-time.ts`.
+ * Decides nothing: the charts do. Two questions: a peer that is *silent* (no byte moves; everything else happens at the
+ * last moment), and a *hostile* one that trickles bytes for as long as bytes renew a deadline. Where requests are served
+ * the silent peer makes one request, at the last moment too, and falls silent in the middle of it: the stay in BUSY is the
+ * longest walk of the exchange's own chart. What an operator does, drain or kill, only ever shortens.
+ * Read first: `../chart/hold-time.ts`, `exchange-hold-time.ts`.
  */
-import { holdTime, type HoldTime } from '../chart/hold-time.ts';
+import { holdTime, type HoldQuestion, type HoldTime, type InnerHold } from '../chart/hold-time.ts';
+import type { ConnectionCommand } from './commands.ts';
 import { connectionTable } from './connection-chart.ts';
-import { initialContext } from './context.ts';
+import { initialContext, type ConnectionContext, type Serves } from './context.ts';
 import type { Timeouts } from './delays.ts';
 import type { ConnectionFact } from './events.ts';
+import { exchangeHoldTime, handOverHoldTime } from './exchange-hold-time.ts';
 
 export interface HoldPolicy {
   /** In force until a route is chosen. */
@@ -18,6 +22,8 @@ export interface HoldPolicy {
   /** At least 1. */
   readonly attemptsMax: number;
   readonly keepHalfOpen: boolean;
+  /** Who the client's stream is given to. `answers`: the HTTP service, by whose route nobody else is asked. */
+  readonly serves: Serves | 'answers';
 }
 
 export interface ConnectionHoldTime {
@@ -32,19 +38,40 @@ export function connectionHoldTime(policy: HoldPolicy): ConnectionHoldTime {
     facts: (ageMs: number) => silentFacts(policy, ageMs),
   };
   return {
-    silent: holdTime({ ...question, activity: null }),
-    hostile: holdTime({ ...question, activity: 'bytes.flowed' }),
+    silent: holdTime({ ...question, activity: null, ...insideOf(policy, false) }),
+    hostile: holdTime({ ...question, activity: 'bytes.flowed', ...insideOf(policy, true) }),
   };
 }
 
-/** Every fact that a connection can hear without a byte having moved; `kill.requested` only ever shortens. */
+type Inside = Required<Pick<HoldQuestion<ConnectionContext, ConnectionFact, ConnectionCommand>, 'once' | 'inside'>>;
+
+const noneInside: readonly InnerHold<ConnectionFact>[] = [];
+const oneRequest: Inside['once'] = new Set(['exchange.opened'] as const);
+/** Requests follow one another, or one of them trickles. */
+const endless: InnerHold<ConnectionFact> = { hold: { totalMs: null, path: [] }, ends: [] };
+
+/** An exchange holds BUSY. LAST_EXCHANGE, which goes on with the same one, leads nowhere that takes longer. */
+function insideOf({ serves, ...policy }: HoldPolicy, isHostile: boolean): Inside {
+  if (serves !== 'http' && serves !== 'answers') return { once: oneRequest, inside: () => noneInside };
+  const asked = { ...policy, answersItself: serves === 'answers' };
+  const handOver = handOverHoldTime(asked);
+  const inside: readonly InnerHold<ConnectionFact>[] = [
+    isHostile ? endless : { hold: exchangeHoldTime(asked), ends: ['exchange.closed', 'service.finished'] },
+    ...(handOver === null ? [] : [{ hold: handOver, ends: ['connection.upgraded'] as const }]),
+  ];
+  return { once: oneRequest, inside: (leaf) => (leaf === 'ESTABLISHED.HTTP.BUSY' ? inside : noneInside) };
+}
+
+/** Every fact that a connection can hear without a byte having moved, but what an operator does. */
 export function silentFacts(policy: HoldPolicy, ageMs: number): readonly ConnectionFact[] {
-  const { route: timeouts, attemptsMax, keepHalfOpen } = policy;
+  const { route: timeouts, attemptsMax, keepHalfOpen, serves } = policy;
+  const isHttp = serves === 'http' || serves === 'answers';
+  const routed = { type: 'sniff.routed', ageMs, attemptsMax, keepHalfOpen, answerable: true } as const;
   return [
     { type: 'admission.granted' },
     { type: 'admission.refused', reason: 'refused.address' },
     { type: 'preface.received', answerable: true },
-    { type: 'sniff.routed', timeouts, attemptsMax, keepHalfOpen, answerable: true },
+    isHttp ? { ...routed, serves: 'http', timeouts: policy.listener } : { ...routed, serves, timeouts },
     { type: 'sniff.failed', reason: 'refused.route', answerable: true },
     { type: 'dial.resolved' },
     { type: 'dial.succeeded', ageMs },
@@ -57,7 +84,19 @@ export function silentFacts(policy: HoldPolicy, ageMs: number): readonly Connect
     { type: 'upstream.failed', reason: 'upstream.reset' },
     { type: 'splice.flushed' },
     { type: 'refusal.skipped' },
-    { type: 'drain.requested' },
+    ...(isHttp ? serviceFacts(timeouts, ageMs) : []),
+  ];
+}
+
+/** The age of an upgraded connection is no reason to cut it. */
+function serviceFacts(timeouts: Timeouts, ageMs: number): readonly ConnectionFact[] {
+  return [
+    { type: 'exchange.opened' },
+    { type: 'exchange.closed', timeouts, ageMs },
+    { type: 'service.finished', reason: 'completed', timeouts, ageMs },
+    { type: 'service.failed', reason: 'upstream.truncated' },
+    { type: 'service.flushed' },
+    { type: 'connection.upgraded', timeouts: { ...timeouts, lifetime: null }, ageMs },
   ];
 }
 
@@ -65,6 +104,8 @@ export function silentFacts(policy: HoldPolicy, ageMs: number): readonly Connect
  * The silent hold time in milliseconds for a configuration's budget; null = unbounded.
  * A route that keeps half-open clients holds no longer than one that does not, so the answer is the same for both.
  */
-export function silentHoldTime(timeouts: Timeouts, attemptsMax: number): number | null {
-  return connectionHoldTime({ listener: timeouts, route: timeouts, attemptsMax, keepHalfOpen: true }).silent.totalMs;
+export function silentHoldTime(timeouts: Timeouts, attemptsMax: number, servesHttp = false): number | null {
+  const serves = servesHttp ? 'http' : 'upstream';
+  return connectionHoldTime({ listener: timeouts, route: timeouts, attemptsMax, keepHalfOpen: true, serves }).silent
+    .totalMs;
 }

@@ -17,6 +17,7 @@ function copyOf(context: ConnectionContext): { -readonly [Key in keyof Connectio
     attempt: context.attempt,
     attemptsMax: context.attemptsMax,
     keepHalfOpen: context.keepHalfOpen,
+    serves: context.serves,
     answerable: context.answerable,
     quietMs: context.quietMs,
     ageMs: context.ageMs,
@@ -45,13 +46,28 @@ export const updates = {
   /** The reason came with the fact. */
   recordGivenReason: ({ context, event }: Args): ConnectionContext =>
     withReason(context, 'reason' in event ? event.reason : 'internal.invariant'),
+  /** As `recordGivenReason`; but that all is well is no cause, and not known before everything was handed over. */
+  recordGivenCause: ({ context, event }: Args): ConnectionContext =>
+    'reason' in event && event.reason !== 'completed' ? withReason(context, event.reason) : context,
+  /** Everything was handed over, and nothing had gone wrong. */
+  recordCompletion: ({ context }: Args): ConnectionContext =>
+    withReason(context, context.serves === 'handler' ? 'handler.completed' : 'completed'),
   rememberRoute: ({ context, event }: Args): ConnectionContext => {
     if (event.type !== 'sniff.routed') return context;
     const next = copyOf(context);
     next.timeouts = event.timeouts;
     next.attemptsMax = event.attemptsMax;
     next.keepHalfOpen = event.keepHalfOpen;
+    next.serves = event.serves;
     next.answerable = event.answerable;
+    return next;
+  },
+  /** The deadlines of the route that was served last, or that the new tunnel belongs to, and the age they count from. */
+  rememberTimeouts: ({ context, event }: Args): ConnectionContext => {
+    if (!('timeouts' in event)) return context;
+    const next = copyOf(context);
+    next.timeouts = event.timeouts;
+    next.ageMs = event.ageMs;
     return next;
   },
   rememberPreface: ({ context, event }: Args): ConnectionContext => {
@@ -74,9 +90,17 @@ export const updates = {
     next.ageMs = event.ageMs;
     return next;
   },
+  /** No fact tells the age when a wait has lasted as long as it may; but how long that was is known. */
+  countWait: ({ context }: Args): ConnectionContext => {
+    const next = copyOf(context);
+    next.ageMs += context.timeouts.keepAlive ?? 0;
+    return next;
+  },
 } as const;
 
 export const guards = {
+  servesHttp: ({ event }: Args): boolean => event.type === 'sniff.routed' && event.serves === 'http',
+  servesHandler: ({ event }: Args): boolean => event.type === 'sniff.routed' && event.serves === 'handler',
   /** True exactly when the client's FIN came with nothing held before it. */
   hasSentNothing: ({ event }: Args): boolean => event.type === 'downstream.ended' && event.heldBytes === 0,
   /** True exactly when the client's FIN means that it has left: nothing pending, and the route does not keep it. */

@@ -3,7 +3,8 @@
  *
  * Decides nothing; it is the written answer that a reviewer reads and that test/property/verdicts.test.ts holds against
  * the compiled table, so that no pair is ignored by accident.
- * Layers, the nearest wins: `everywhere`, the state's row, the leaf's row. Read first: `machine.ts`.
+ * Layers, the nearest wins: `everywhere`, the state's row, the kind's row (HTTP has one), the leaf's row.
+ * Read first: `machine.ts`.
  */
 import type { ConnectionFactType } from './events.ts';
 import type { guards } from './updates.ts';
@@ -19,9 +20,16 @@ export const connectionLeaves = [
   'DIALING.BACKING_OFF',
   'ESTABLISHED.TUNNEL.ACTIVE',
   'ESTABLISHED.TUNNEL.IDLING',
+  'ESTABLISHED.HTTP.WAITING',
+  'ESTABLISHED.HTTP.BUSY',
+  'ESTABLISHED.HTTP.LAST_EXCHANGE',
+  'ESTABLISHED.HANDLER.ACTIVE',
+  'ESTABLISHED.HANDLER.IDLING',
   'HALF_CLOSED.DOWNSTREAM_ENDED',
   'HALF_CLOSED.UPSTREAM_ENDED',
   'HALF_CLOSED.FLUSHING',
+  'HALF_CLOSED.FINISHING',
+  'HALF_CLOSED.LINGERING',
   'HALF_CLOSED.REFUSING',
   'CLOSED',
 ] as const;
@@ -46,7 +54,7 @@ type Row = Readonly<Partial<Record<ConnectionFactType, Verdict>>>;
 /** What becomes of a fact in a leaf. Total. */
 export function verdictOf(leaf: ConnectionLeaf, fact: ConnectionFactType): Verdict {
   if (leaf === 'CLOSED') return final;
-  return leafRows[leaf][fact] ?? stateRows[stateOfLeaf(leaf)][fact] ?? everywhere[fact];
+  return leafRows[leaf][fact] ?? kindRow(leaf)[fact] ?? stateRows[stateOfLeaf(leaf)][fact] ?? everywhere[fact];
 }
 
 const noPeek = { ignored: 'the peek is over: its answer was given, or nobody wants it any more' } as const;
@@ -55,6 +63,7 @@ const noDial = {
 } as const;
 const noUpstream = { ignored: 'there is no upstream leg that anybody listens to' } as const;
 const admitted = { ignored: 'admission is decided once, and was' } as const;
+const noService = { ignored: 'no HTTP service has this stream, now or any more' } as const;
 
 /** Holds wherever nothing nearer says otherwise. A new fact needs a line here. */
 const everywhere: Readonly<Record<ConnectionFactType, Verdict>> = {
@@ -73,7 +82,13 @@ const everywhere: Readonly<Record<ConnectionFactType, Verdict>> = {
   'splice.flushed': { ignored: 'nothing is joined yet, so nothing can be done with it' },
   'refusal.skipped': { ignored: 'no refusal is being written' },
   'bytes.flowed': { ignored: 'the deadlines of this state are absolute: bytes do not extend them' },
-  'drain.requested': { ignored: 'tunnels run on; the drain deadline of the proxy sends kill.requested' },
+  'exchange.opened': noService,
+  'exchange.closed': noService,
+  'service.finished': noService,
+  'service.failed': noService,
+  'service.flushed': noService,
+  'connection.upgraded': noService,
+  'drain.requested': { ignored: 'what is under way runs on; the drain deadline of the proxy sends kill.requested' },
   'kill.requested': 'handled',
 };
 
@@ -135,6 +150,41 @@ const stateRows: Readonly<Record<ConnectionState, Row>> = {
   CLOSED: {},
 };
 
+const notJoined = { ignored: 'exchanges have upstreams of their own, which tell them and not the connection' } as const;
+const oneIsLive = { ignored: 'told only where no exchange was live, and one is' } as const;
+const noneIsLive = { ignored: 'no exchange is live, so none can end or hand its legs over' } as const;
+const notEnded = { ignored: 'the service has not been asked to end, so nothing of its end can be known' } as const;
+
+/** Leaves of ESTABLISHED in which requests are served. */
+const httpRow: Row = {
+  'upstream.ended': notJoined,
+  'upstream.failed': notJoined,
+  'splice.flushed': { ignored: 'nothing is joined while requests are served' },
+  'bytes.flowed': { ignored: 'keepAlive is absolute, and a live exchange is told of its own bytes' },
+  'exchange.opened': oneIsLive,
+  'exchange.closed': 'handled',
+  'service.finished': 'handled',
+  'service.failed': 'handled',
+  'service.flushed': notEnded,
+  'connection.upgraded': 'handled',
+};
+
+const isOver = { ignored: 'the service has been ended; what is still live in it cannot change that' } as const;
+const isDelivered = { ignored: 'everything was handed over, so nothing that is told of it matters' } as const;
+const isEnding = { ignored: 'it ends already, and after nothing but what it has written' } as const;
+
+/** Leaves of HALF_CLOSED in which the service is over. */
+const serviceOver: Row = {
+  'upstream.ended': notJoined,
+  'upstream.failed': notJoined,
+  'splice.flushed': { ignored: 'nothing is joined, and the service tells service.flushed' },
+  'exchange.opened': isOver,
+  'exchange.closed': isOver,
+  'service.finished': isOver,
+  'connection.upgraded': isOver,
+  'drain.requested': isEnding,
+};
+
 const resolved = { ignored: 'the address of this attempt is known' } as const;
 
 /** A new leaf needs a line here, if only an empty one. */
@@ -148,12 +198,39 @@ const leafRows: Readonly<Record<ConnectionLeaf, Row>> = {
   'DIALING.BACKING_OFF': {},
   'ESTABLISHED.TUNNEL.ACTIVE': {},
   'ESTABLISHED.TUNNEL.IDLING': {},
+  'ESTABLISHED.HTTP.WAITING': {
+    'exchange.opened': 'handled',
+    'exchange.closed': noneIsLive,
+    'connection.upgraded': noneIsLive,
+    'drain.requested': 'handled',
+  },
+  'ESTABLISHED.HTTP.BUSY': { 'drain.requested': 'handled' },
+  'ESTABLISHED.HTTP.LAST_EXCHANGE': {
+    'downstream.ended': { ignored: 'no request follows already, and what is under way gets its answer' },
+    'drain.requested': { ignored: 'no request follows already, and what is under way gets its answer' },
+  },
+  'ESTABLISHED.HANDLER.ACTIVE': {},
+  'ESTABLISHED.HANDLER.IDLING': {},
   'HALF_CLOSED.DOWNSTREAM_ENDED': { 'downstream.ended': alreadyKnown },
   'HALF_CLOSED.UPSTREAM_ENDED': { 'upstream.ended': alreadyKnown },
   'HALF_CLOSED.FLUSHING': {
     'downstream.ended': countedAsDone,
     'upstream.ended': countedAsDone,
     'splice.flushed': 'handled',
+  },
+  'HALF_CLOSED.FINISHING': {
+    ...serviceOver,
+    'downstream.ended': {
+      ignored: 'it still gets what was written; the service tells the FIN again after service.flushed',
+    },
+    'service.failed': 'handled',
+    'service.flushed': 'handled',
+  },
+  'HALF_CLOSED.LINGERING': {
+    ...serviceOver,
+    'bytes.flowed': { ignored: 'linger is absolute: a client that trickles does not extend it' },
+    'service.failed': isDelivered,
+    'service.flushed': isDelivered,
   },
   'HALF_CLOSED.REFUSING': {
     'downstream.ended': { ignored: 'counted by the splice; splice.flushed follows' },
@@ -165,6 +242,12 @@ const leafRows: Readonly<Record<ConnectionLeaf, Row>> = {
   },
   CLOSED: {},
 };
+
+const nothingMore: Row = {};
+
+function kindRow(leaf: ConnectionLeaf): Row {
+  return leaf.startsWith('ESTABLISHED.HTTP.') ? httpRow : nothingMore;
+}
 
 function stateOfLeaf(leaf: ConnectionLeaf): ConnectionState {
   const [state] = leaf.split('.');

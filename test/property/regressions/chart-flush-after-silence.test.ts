@@ -40,6 +40,8 @@ describe.each(['compiled', 'xstate'] as const)('by the %s interpreter', (interpr
     run.chart.send({ type: 'admission.granted' });
     run.chart.send({
       type: 'sniff.routed',
+      serves: 'upstream',
+      ageMs: 0,
       timeouts: defaultTimeouts,
       attemptsMax: 1,
       keepHalfOpen: false,
