@@ -1,30 +1,51 @@
 /**
- * Why a client would, or would not, be taken by each route of a listener: what `proxy.match()` and `sallyport explain` show.
+ * Why a client, or a request, would or would not be taken by each route of a listener: what `proxy.match()` and
+ * `sallyport explain` show.
  *
  * Decides nothing of its own: the decision is the table's, this only says which criterion failed first and in words.
- * A query that names no protocol is taken as what its other parts suggest: ALPN means TLS; a host means TLS or HTTP,
- * whichever finds a route.
+ * A query that names no protocol is taken as what its other parts suggest: ALPN means TLS; a path, method, header or query
+ * means HTTP; a host means TLS or HTTP, whichever finds a route. Where HTTP is served, what is not said of a request is
+ * `GET /` without fields.
  * Must never do: run on a connection's path; it is for people.
  */
+import { type ImaginedClient, sentenceOf, whatFailed, whyNotFirst } from './explain-words.ts';
 import { normaliseHost } from './match-host.ts';
+import { RequestView } from './match-request.ts';
+import { escapeBeyondAscii, normalisePath } from './path.ts';
 import type { RoutePlan } from './plan.ts';
+import { asksForPort } from './port-range.ts';
+import { hasTargetFor } from './request-table.ts';
+import type { Client, RequestDecision, RequestSubject, RouteDecision, RouteSubject } from './route-decision.ts';
 import type { RouteMatcher } from './route-match.ts';
-import type { Client, RouteDecision, RouteSubject } from './route-decision.ts';
 import type { RouteTable } from './route-table.ts';
 
 /** What is known about a client that is only imagined. */
 export interface MatchQuery {
   readonly port: number;
   readonly host?: string;
-  /** A detector's name. */
+  /** A detector's name, or `websocket`. */
   readonly protocol?: string;
   readonly alpn?: readonly string[];
   readonly clientIp?: string;
-  /** Taken, and not looked at before HTTP routing is built. */
+  /** With a query or without, as in a URL; looked at where HTTP is served, like everything below. */
   readonly path?: string;
+  /** Added to what the path brings; not escaped. */
+  readonly query?: Readonly<Record<string, string>>;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
 }
 
-export type MatchCriterion = 'ports' | 'clientIp' | 'protocol' | 'domains' | 'alpn';
+export type MatchCriterion =
+  | 'ports'
+  | 'clientIp'
+  | 'protocol'
+  | 'domains'
+  | 'alpn'
+  | 'path'
+  | 'method'
+  | 'headers'
+  | 'query'
+  | 'targets';
 
 export interface CandidateExplanation {
   readonly route: RoutePlan;
@@ -37,7 +58,8 @@ export interface CandidateExplanation {
 }
 
 export interface MatchExplanation {
-  readonly decision: RouteDecision;
+  /** With what the path found, where it is about a request. */
+  readonly decision: RouteDecision | RequestDecision;
   /** What the client was taken to speak; null = nothing that is known. */
   readonly protocol: string | null;
   /** One sentence without a full stop. */
@@ -55,6 +77,8 @@ export interface ExplainedTable {
   readonly switchedOff: ReadonlySet<string>;
   readonly withoutBytes: (client: Client) => RouteDecision | null;
   readonly decide: (subject: RouteSubject) => RouteDecision;
+  /** Null where HTTP is not served request by request. */
+  readonly decideRequest: ((subject: RequestSubject) => RequestDecision) | null;
 }
 
 /** @param tables by port, those of every listener. */
@@ -62,109 +86,115 @@ export function explainMatch(tables: ReadonlyMap<number, RouteTable>, query: Mat
   const table = tables.get(query.port);
   if (table !== undefined) return table.explain(query);
   const decision: RouteDecision = { kind: 'refused', reason: 'refused.route' };
-  return { decision, protocol: null, says: `refused: nothing listens on port ${query.port}`, candidates: [] };
+  return {
+    decision,
+    protocol: null,
+    says: `refused: nothing listens on port ${query.port}`,
+    candidates: [],
+  };
 }
 
 /** The explanation of one listener. */
 export function explainListener(table: ExplainedTable): MatchExplanation {
-  const subjects = subjectsOf(table.query);
-  const [fallback] = subjects;
-  const subject = subjects.find((each) => table.decide(each).kind === 'route') ?? fallback;
-  const early = table.withoutBytes(subject);
-  const decision = early ?? table.decide(subject);
+  const asked = subjectsOf(table.query).map((client) => ask(client, table));
+  const answer = asked.find(({ decision }) => decision.kind === 'route') ?? asked[0];
+  const { client, decision, isEarly } = answer ?? ask(unknownClient(table.query), table);
   return {
     decision,
-    protocol: subject.protocol,
-    says: sentenceOf(decision, subject, early !== null, table.switchedOff),
-    candidates: table.matchers.map((matcher) => explainCandidate(matcher, subject, table, decision)),
+    protocol: client.spoken,
+    says: sentenceOf(decision, client, isEarly, table.switchedOff),
+    candidates: table.matchers.map((matcher) => explainCandidate(matcher, client, table, decision)),
   };
 }
 
-function subjectsOf(query: MatchQuery): readonly [RouteSubject, ...RouteSubject[]] {
-  const serverName = query.host === undefined ? null : normaliseHost(query.host);
-  const preface = { serverName, alpn: query.alpn ?? [] };
-  const ip = query.clientIp ?? '';
-  if (query.protocol === 'tcp') return [{ ip, protocol: null, preface: null }];
-  if (query.protocol !== undefined) return [{ ip, protocol: query.protocol, preface }];
-  if (preface.alpn.length > 0) return [{ ip, protocol: 'tls', preface }];
-  if (serverName === null) return [{ ip, protocol: null, preface: null }];
-  return [
-    { ip, protocol: 'tls', preface },
-    { ip, protocol: 'http', preface },
-  ];
+interface Answer {
+  readonly client: ImaginedClient;
+  readonly decision: RouteDecision | RequestDecision;
+  /** True exactly when no byte was needed. */
+  readonly isEarly: boolean;
 }
 
-function sentenceOf(
-  decision: RouteDecision,
-  subject: RouteSubject,
-  isEarly: boolean,
-  off: ReadonlySet<string>,
-): string {
-  if (decision.kind === 'route') {
-    return isEarly ? `taken by ${decision.route.name} before any byte is read` : `taken by ${decision.route.name}`;
+function ask(client: ImaginedClient, table: ExplainedTable): Answer {
+  const early = table.withoutBytes(client.bytes);
+  if (early !== null) return { client, decision: early, isEarly: true };
+  const decision =
+    client.request !== null && table.decideRequest !== null
+      ? table.decideRequest(client.request)
+      : table.decide(client.bytes);
+  return { client, decision, isEarly: false };
+}
+
+function subjectsOf(query: MatchQuery): readonly ImaginedClient[] {
+  if (query.protocol === 'tcp') return [unknownClient(query)];
+  if (query.protocol !== undefined) return [clientOf(query, query.protocol)];
+  if (query.alpn !== undefined && query.alpn.length > 0) return [clientOf(query, 'tls')];
+  if ([query.path, query.query, query.method, query.headers].some((part) => part !== undefined)) {
+    return [clientOf(query, 'http')];
   }
-  if (subject.protocol !== null && off.has(subject.protocol) && !isEarly)
-    return `refused: ${subject.protocol} is switched off`;
-  return decision.reason === 'refused.protocol'
-    ? `refused: no route takes ${subject.protocol ?? 'bytes of an unknown protocol'}`
-    : 'refused: no route matches';
+  return query.host === undefined ? [unknownClient(query)] : [clientOf(query, 'tls'), clientOf(query, 'http')];
+}
+
+function unknownClient({ clientIp }: MatchQuery): ImaginedClient {
+  return { spoken: null, bytes: { ip: clientIp ?? '', protocol: null, preface: null }, request: null };
+}
+
+function clientOf(query: MatchQuery, spoken: string): ImaginedClient {
+  const serverName = query.host === undefined ? null : normaliseHost(query.host);
+  const isWebSocket = spoken === 'websocket';
+  const protocol = isWebSocket ? 'http' : spoken;
+  const bytes = { ip: query.clientIp ?? '', protocol, preface: { serverName, alpn: query.alpn ?? [] } };
+  if (protocol !== 'http' && protocol !== 'h2c') return { spoken, bytes, request: null };
+  const request: RequestSubject = {
+    ip: bytes.ip,
+    protocol,
+    isWebSocket,
+    host: serverName,
+    method: query.method ?? 'GET',
+    target: targetOf(query),
+    fields: Object.entries(query.headers ?? {}).flatMap(([name, values]) =>
+      (typeof values === 'string' ? [values] : values).flatMap((value) => [name, value]),
+    ),
+  };
+  return { spoken, bytes, request };
+}
+
+function targetOf({ path = '/', query = {} }: MatchQuery): string {
+  const target = escapeBeyondAscii(path);
+  const pairs = Object.entries(query).map((pair) => pair.map(encodeURIComponent).join('='));
+  if (pairs.length === 0) return target;
+  return `${target}${target.includes('?') ? '&' : '?'}${pairs.join('&')}`;
 }
 
 function explainCandidate(
   matcher: RouteMatcher,
-  subject: RouteSubject,
+  client: ImaginedClient,
   table: ExplainedTable,
-  decision: RouteDecision,
+  decision: MatchExplanation['decision'],
 ): CandidateExplanation {
-  const failed = firstFailure(matcher, subject, table);
+  const failed = firstFailure(matcher, client, table);
   return {
     route: matcher.route,
     matched: failed === null,
     failed,
-    says: wordsFor(matcher, subject, table, failed, decision),
+    says: failed === null ? whyNotFirst(matcher.route, decision) : whatFailed(matcher, client, table.query, failed),
   };
 }
 
-function firstFailure(
-  matcher: RouteMatcher,
-  subject: RouteSubject,
-  { query, port }: ExplainedTable,
-): MatchCriterion | null {
-  const { ports } = matcher.route.match;
-  if (port !== 0 && !ports.some(({ from, to }) => from <= query.port && query.port <= to)) return 'ports';
-  if (!matcher.takesClient(subject.ip)) return 'clientIp';
-  if (!matcher.takesProtocol(subject.protocol)) return 'protocol';
-  if (!matcher.takesHost(subject.preface?.serverName ?? null)) return 'domains';
-  return matcher.takesAlpn(subject.preface?.alpn ?? []) ? null : 'alpn';
+function firstFailure(matcher: RouteMatcher, client: ImaginedClient, table: ExplainedTable): MatchCriterion | null {
+  const { bytes, request } = client;
+  if (!asksForPort(matcher.route.match.ports, table.port)) return 'ports';
+  if (!matcher.takesClient(bytes.ip)) return 'clientIp';
+  if (request !== null && table.decideRequest !== null) return requestFailure(matcher, request);
+  if (!matcher.takesProtocol(bytes.protocol)) return 'protocol';
+  if (!matcher.takesHost(bytes.preface?.serverName ?? null)) return 'domains';
+  return matcher.takesAlpn(bytes.preface?.alpn ?? []) ? null : 'alpn';
 }
 
-function wordsFor(
-  { route, protocols }: RouteMatcher,
-  subject: RouteSubject,
-  { query }: ExplainedTable,
-  failed: MatchCriterion | null,
-  decision: RouteDecision,
-): string {
-  switch (failed) {
-    case 'ports':
-      return `asks for other ports than ${query.port}`;
-    case 'clientIp':
-      return `asks for a client in ${list(route.match.clientIp)}; the client is ${query.clientIp ?? 'not given'}`;
-    case 'protocol':
-      return `asks for ${list(protocols)}; the client speaks ${subject.protocol ?? 'nothing that is known'}`;
-    case 'domains':
-      return `asks for ${list(route.match.domains)}; the client names ${subject.preface?.serverName ?? 'no host'}`;
-    case 'alpn':
-      return `asks for ALPN ${list(route.match.alpn)}; the client offers ${list(subject.preface?.alpn ?? [])}`;
-    case null:
-      break;
-  }
-  if (decision.kind === 'route' && decision.route === route) return 'matches and is the one that is taken';
-  return route.enabled
-    ? 'matches, but something that comes first decides'
-    : 'matches and is switched off, so it refuses';
-}
-
-function list(values: readonly string[] | null): string {
-  return values === null || values.length === 0 ? 'none' : values.join(', ');
+function requestFailure(matcher: RouteMatcher, request: RequestSubject): MatchCriterion | null {
+  if (!matcher.takesRequestsOf(request.protocol, request.isWebSocket)) return 'protocol';
+  if (!matcher.takesHost(request.host)) return 'domains';
+  const normal = normalisePath(request.target);
+  if (normal.malformed !== null) return matcher.http.path === null ? null : 'path';
+  const view = new RequestView(request, normal.path, normal.query);
+  return matcher.http.failure(view) ?? (hasTargetFor(matcher.route, view) ? null : 'targets');
 }

@@ -6,6 +6,14 @@
  */
 import type { TimeoutsPlan } from '../machines/connection/delays.ts';
 import type { Detector } from '../protocols/detector.ts';
+import type {
+  AuthenticationPlan,
+  HandlerAction,
+  HttpMatch,
+  RedirectAction,
+  RespondAction,
+  RewritePlan,
+} from './http-plan.ts';
 
 export type Interpreter = 'compiled' | 'xstate';
 
@@ -17,12 +25,29 @@ export interface Target {
   readonly port: number;
 }
 
+/** A target with a match of its own: it is tried only for requests that it takes. */
+export interface TargetPlan extends Target {
+  /** Null: for every request. */
+  readonly match: HttpMatch | null;
+}
+
 /** How a blocked client is let go: RST, FIN, or the refusal of its own protocol and then FIN. */
 export type BlockManner = 'reset' | 'fin' | 'reply';
 
-export type RouteAction =
-  | { readonly type: 'forward'; /** At least one; taken in turn (round-robin). */ readonly targets: readonly Target[] }
-  | { readonly type: 'block'; readonly how: BlockManner };
+export interface ForwardAction {
+  readonly type: 'forward';
+  /** At least one; those that take the request are taken in turn (round-robin). */
+  readonly targets: readonly TargetPlan[];
+  /** What is spoken to the upstream where HTTP is served. `http1` unless set, `h2` for routes of `protocol: h2c`. */
+  readonly upstreamProtocol: 'http1' | 'h2';
+}
+
+export interface BlockAction {
+  readonly type: 'block';
+  readonly how: BlockManner;
+}
+
+export type RouteAction = ForwardAction | BlockAction | RedirectAction | RespondAction | HandlerAction;
 
 /** Inclusive range of ports; a single port has from = to. */
 export interface PortRange {
@@ -40,6 +65,7 @@ export interface RouteMatch {
   readonly alpn: readonly string[] | null;
   /** CIDR, address, or glob (`10.0.*`), as written. */
   readonly clientIp: readonly string[] | null;
+  readonly http: HttpMatch;
 }
 
 export interface RoutePlan {
@@ -59,6 +85,16 @@ export interface RoutePlan {
   readonly interpreter: Interpreter;
   /** True exactly when a client that half-closed without sending anything is still connected to the upstream. */
   readonly keepHalfOpen: boolean;
+  /** True exactly when the route itself sets `lifetime`: then it cuts a WebSocket too, which no other lifetime does. */
+  readonly limitsUpgrades: boolean;
+  /**
+   * True exactly when the route can only be served by looking into HTTP: it names `http`, `h2c` or `websocket`, matches on
+   * a host in clear text, a path, method, header or query, or does something that only HTTP knows. A listener with one
+   * such route serves every HTTP connection request by request, whatever route wins each of them.
+   */
+  readonly needsHttp: boolean;
+  readonly rewrite: RewritePlan | null;
+  readonly authentication: AuthenticationPlan | null;
 }
 
 export interface ListenerPlan {
@@ -83,6 +119,8 @@ export interface ProxyPlan {
   readonly timeouts: TimeoutsPlan;
   readonly interpreter: Interpreter;
   readonly logLevel: LogLevel;
+  /** CIDR blocks, addresses or globs of proxies whose X-Forwarded-* and Forwarded fields are believed. */
+  readonly trustedProxies: readonly string[];
   /** Detectors in the order they are asked: custom ones, because who brings one knows better, then the built-in ones. */
   readonly detectors: readonly DetectorPlan[];
   /** What loads but does nothing yet, and what deserves a second look; one sentence each, with its place. */

@@ -2,17 +2,14 @@
  * The order in which routes are tried: priority first, then how specific they are, then their place in the configuration.
  *
  * Decides specificity, most important first:
- *   1. host: exact, longer wildcard, shorter wildcard, TLD pattern, other glob, none (`match-host.ts`)
- *   2. protocol: named, none (`tcp` is none; ALPN names TLS)
- *   3. ALPN: named, none
- *   4. client address: the widest pattern of the list counts; narrower first, none last
- *   5. ports: fewer first, so a single port before a range before several ranges
+ * host, path, method, headers, query, protocol, ALPN, client address, ports (`orderOf` says how each is compared).
  * A route with several host patterns is tried once for each of them, at the place that pattern gives it; listed once, it
  * stands where its most specific pattern puts it.
  * Must never do: look at anything but match criteria; what a route does, and whether it is switched on, is no matter here.
  */
 import { addressSpecificity } from './access.ts';
 import { compileHostPattern, type HostPattern } from './match-host.ts';
+import { compilePathPattern } from './match-path.ts';
 import type { RoutePlan } from './plan.ts';
 
 /** Sorts; the argument is left alone. */
@@ -43,19 +40,30 @@ function candidatesOf(route: RoutePlan): readonly Candidate[] {
   return route.match.domains.map((domain) => ({ route, host: compileHostPattern(domain) }));
 }
 
-/** Numbers to compare from the left; the higher one comes first. */
+/** Numbers to compare from the left; the higher one comes first. What asks for nothing comes last. */
 function orderOf({ route, host }: Candidate): readonly number[] {
   const { match } = route;
   return [
     route.priority,
+    // Exact, longer wildcard, shorter wildcard, TLD pattern, other glob (`match-host.ts`).
     host?.specificity ?? 0,
+    // Exact, with `:names`, with `*`; within a kind more segments, more fixed segments, more fixed characters.
+    ...(match.http.path === null ? noPath : compilePathPattern(match.http.path).specificity),
+    // Fewer methods, more fields, more parameters.
+    -(match.http.methods?.length ?? Number.MAX_SAFE_INTEGER),
+    match.http.headers.length,
+    match.http.query.length,
+    // A named protocol (`tcp` is none, ALPN names TLS), then a named ALPN.
     namesProtocol(match.protocol) || match.alpn !== null ? 1 : 0,
     match.alpn === null ? 0 : 1,
+    // The widest pattern of the list counts; narrower first. Then fewer ports.
     match.clientIp === null ? -1 : Math.min(...match.clientIp.map(addressSpecificity)),
     -match.ports.reduce((total, { from, to }) => total + to - from + 1, 0),
     -route.index,
   ];
 }
+
+const noPath = [0, 0, 0, 0] as const;
 
 function compareKeys(one: readonly number[], other: readonly number[]): number {
   for (const [position, value] of one.entries()) {

@@ -5,19 +5,22 @@
  * that takes the client wins, and a route that is switched off refuses what it wins. Where the first candidate for an
  * address asks for nothing that is in the bytes, the answer is there at accept, before any byte.
  * Which criteria ask for what: `domains` for a server name (SNI in TLS, Host in HTTP), `alpn` for TLS, `protocol` for that
- * protocol; null and `tcp` for nothing.
+ * protocol; null and `tcp` for nothing. Where HTTP is served, `decideRequest` answers for each request (`request-table.ts`);
+ * `decide` is for everything else, and looks at no path, method, header or query.
  * Must never do: read bytes, resolve, or keep anything about a client. Read first: `plan.ts`, `route-order.ts`.
  */
 import type { Detector } from '../protocols/detector.ts';
 import { explainListener, type MatchExplanation, type MatchQuery } from './explain-match.ts';
-import { HostIndex } from './host-index.ts';
+import { HostIndex, RankedList } from './host-index.ts';
 import type { DetectorPlan, ListenerPlan, RoutePlan } from './plan.ts';
+import { asksForPort } from './port-range.ts';
 import { orderCandidates } from './route-order.ts';
-import type { Client, RouteDecision, RouteSubject } from './route-decision.ts';
+import { type RequestCandidate, RequestTable } from './request-table.ts';
+import type { Client, RequestDecision, RequestSubject, RouteDecision, RouteSubject } from './route-decision.ts';
 import { compileRouteMatch, type RouteMatcher } from './route-match.ts';
 
 export type { CandidateExplanation, MatchExplanation, MatchQuery } from './explain-match.ts';
-export type { Client, RouteDecision, RouteSubject } from './route-decision.ts';
+export type { Client, RequestDecision, RequestSubject, RouteDecision, RouteSubject } from './route-decision.ts';
 export { orderRoutes } from './route-order.ts';
 
 export interface RouteTable {
@@ -28,6 +31,10 @@ export interface RouteTable {
   /** The answer that needs no byte; null when bytes are needed. */
   withoutBytes(client: Client): RouteDecision | null;
   decide(subject: RouteSubject): RouteDecision;
+  /** True exactly when HTTP connections of this listener are served request by request (`RoutePlan.needsHttp`). */
+  readonly servesHttp: boolean;
+  /** The route of one request. A forward action none of whose targets takes the request is no match. */
+  decideRequest(subject: RequestSubject): RequestDecision;
   /** The route of a client that stays silent because its protocol lets the server speak first; null = there is none. */
   serverFirst(client: Client): RoutePlan | null;
   explain(query: MatchQuery): MatchExplanation;
@@ -39,9 +46,7 @@ export function compileListener(plan: ListenerPlan, detectors: readonly Detector
 }
 
 /** One candidate of `route-order.ts`, ready to be asked. */
-interface Entry {
-  readonly rank: number;
-  readonly matcher: RouteMatcher;
+interface Entry extends RequestCandidate {
   readonly decision: RouteDecision;
 }
 
@@ -51,12 +56,14 @@ const refusedProtocol: RouteDecision = { kind: 'refused', reason: 'refused.proto
 class CompiledTable implements RouteTable {
   readonly detectors: readonly Detector[];
   readonly serverFirstMs: number | null;
+  readonly servesHttp: boolean;
   readonly #port: number;
   /** Each route once, best first. */
   readonly #matchers: readonly RouteMatcher[];
   readonly #entries: readonly Entry[];
   readonly #hostless: readonly Entry[];
-  readonly #hosts = new HostIndex<Entry, RouteSubject>(accepts);
+  readonly #hosts = new HostIndex<Entry, RouteSubject>(() => new RankedList(accepts));
+  readonly #requests: RequestTable;
   readonly #switchedOff: ReadonlySet<string>;
   readonly #serverFirst: readonly RouteMatcher[];
 
@@ -64,14 +71,19 @@ class CompiledTable implements RouteTable {
     const compiled = new Map(plan.routes.map((route) => [route, compileRouteMatch(route)]));
     this.#entries = orderCandidates(plan.routes).map(({ route, host }, rank) => {
       const matcher = compiled.get(route) ?? compileRouteMatch(route);
-      const entry = { rank, matcher, decision: decisionOf(route) };
+      const entry = { rank, matcher, route, host, decision: decisionOf(route) };
       if (host !== null) this.#hosts.add(host, entry);
       return entry;
     });
     this.#port = plan.port;
+    this.servesHttp = plan.routes.some((route) => route.needsHttp);
     this.#matchers = [...new Set(this.#entries.map((entry) => entry.matcher))];
     this.#hostless = this.#entries.filter((entry) => entry.matcher.hosts === null);
     this.#switchedOff = new Set(detectors.filter((each) => !each.enabled).map((each) => each.detector.name));
+    this.#requests = new RequestTable(
+      this.#entries.filter(({ route }) => asksForPort(route.match.ports, plan.port)),
+      this.#switchedOff,
+    );
     this.detectors = this.#detectorsToAsk(detectors);
     const silenceOf = ({ route }: RouteMatcher) =>
       route.timeouts.values.serverFirst ?? plan.timeouts.values.serverFirst;
@@ -99,6 +111,10 @@ class CompiledTable implements RouteTable {
       : refusedProtocol;
   }
 
+  decideRequest(subject: RequestSubject): RequestDecision {
+    return this.#requests.decide(subject);
+  }
+
   serverFirst(client: Client): RoutePlan | null {
     return this.#serverFirst.find((matcher) => matcher.takesClient(client.ip))?.route ?? null;
   }
@@ -111,6 +127,7 @@ class CompiledTable implements RouteTable {
       switchedOff: this.#switchedOff,
       withoutBytes: (client) => this.withoutBytes(client),
       decide: (subject) => this.decide(subject),
+      decideRequest: this.servesHttp ? (subject) => this.decideRequest(subject) : null,
     });
   }
 
@@ -118,6 +135,7 @@ class CompiledTable implements RouteTable {
   #detectorsToAsk(detectors: readonly DetectorPlan[]): readonly Detector[] {
     if (!this.#matchers.some((matcher) => matcher.needsBytes)) return [];
     const asked = new Set(this.#matchers.flatMap((matcher) => matcher.protocols));
+    if (this.servesHttp) asked.add('http').add('h2c');
     return detectors.filter((each) => !each.enabled || asked.has(each.detector.name)).map((each) => each.detector);
   }
 }

@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { explainMatch } from '../../src/routing/explain-match.ts';
 import { compileListener, type MatchQuery } from '../../src/routing/route-table.ts';
-import { detectors, listener, listenerPort, routes, said, table } from './routing-plans.ts';
+import { detectors, forward, httpMatch, listener, listenerPort, routes, said, table } from './routing-plans.ts';
 
 describe('explanations', () => {
   const explained = table(
@@ -104,5 +104,76 @@ describe('explanations', () => {
     expect(explainMatch(tables, { port: listenerPort, protocol: 'redis' })).toEqual(
       explained.explain({ port: listenerPort, protocol: 'redis' }),
     );
+  });
+
+  describe('of requests', () => {
+    const posts = httpMatch({ methods: ['POST'] });
+    const site = table(
+      { name: 'site', domains: ['a.x'], path: '/users/:id', methods: ['GET'], protocol: 'http' },
+      { name: 'tenant', path: '/*', headers: [{ name: 'x-tenant', pattern: '/^a/' }] },
+      { name: 'beta', query: [{ name: 'v', pattern: '2' }] },
+      { name: 'socket', protocol: 'websocket' },
+      { name: 'split', path: '/split', action: forward({ match: posts }) },
+      { name: 'tls', protocol: 'tls' },
+      { name: 'off', path: '/off', enabled: false },
+    );
+    const asked = (query: Omit<MatchQuery, 'port'>) => site.explain({ port: listenerPort, ...query });
+    const failed = (query: Omit<MatchQuery, 'port'>) =>
+      Object.fromEntries(asked(query).candidates.map((each) => [each.route.name, each.failed]));
+
+    test('R04: path, method, headers and query are understood, and the answer brings what the path found', () => {
+      expect(asked({ host: 'A.x:80', path: '/users/7?x=1' }).decision).toMatchObject({
+        route: { name: 'site' },
+        path: { pathParams: { id: '7' }, pathMatch: '/users/7' },
+      });
+      expect(said(asked({ path: '/x', headers: { 'X-Tenant': ['b', 'abc'] } }).decision)).toBe('tenant');
+      expect(said(asked({ path: '/x?v=2' }).decision)).toBe('beta');
+      expect(said(asked({ path: '/x?y', query: { v: '2' } }).decision)).toBe('beta');
+      expect(said(asked({ query: { v: '2' } }).decision)).toBe('beta');
+      expect(said(asked({ protocol: 'websocket' }).decision)).toBe('socket');
+      expect(said(asked({ path: '/split', method: 'POST' }).decision)).toBe('split');
+      expect(said(asked({ host: 'a.x', path: '/caf\u00E9', headers: { 'x-tenant': 'a' } }).decision)).toBe('tenant');
+    });
+
+    test('R04: each candidate says which criterion of the request failed first', () => {
+      expect(failed({ host: 'b.x', path: '/users/7' })).toEqual({
+        site: 'domains',
+        tenant: 'headers',
+        beta: 'query',
+        socket: 'protocol',
+        split: 'path',
+        tls: 'protocol',
+        off: 'path',
+      });
+      expect(failed({ host: 'a.x', path: '/users/7', method: 'PUT' })).toMatchObject({ site: 'method' });
+      expect(failed({ host: 'a.x', path: '/users' })).toMatchObject({ site: 'path' });
+      expect(failed({ path: '/split' })).toMatchObject({ split: 'targets' });
+      expect(failed({ path: '/off' })).toMatchObject({ off: null });
+      expect(failed({ protocol: 'h2c', path: '/off' })).toMatchObject({ off: null, socket: 'protocol' });
+    });
+
+    test('R04: the sentence names what was asked for and what there was', () => {
+      const says = (name: string, query: Omit<MatchQuery, 'port'>) =>
+        asked(query).candidates.find(({ route }) => route.name === name)?.says;
+      const query = { host: 'a.x', path: '/split', method: 'PUT' };
+      expect(says('site', query)).toBe('asks for the path /users/:id; the request is for /split');
+      expect(says('site', { ...query, path: '/users/7' })).toBe('asks for GET; the method is PUT');
+      expect(says('tenant', query)).toBe('asks for the headers x-tenant: /^a/, and they do not all hold');
+      expect(says('beta', query)).toBe('asks for the query v=2, and not all of it holds');
+      expect(says('socket', query)).toBe('asks for websocket; the client speaks http');
+      expect(says('split', query)).toContain('none of its targets');
+      expect(says('off', { path: '/off' })).toContain('switched off');
+      expect(asked({ protocol: 'websocket', path: '/x' }).says).toBe('taken by socket');
+      expect(asked({ path: '/a/%00' }).says).toBe('refused: the path holds a broken escape, or that of a control byte');
+      expect(says('socket', { protocol: 'websocket', path: '/..' })).toContain('malformed');
+      expect(table({ protocol: 'h2c' }).explain({ port: listenerPort, path: '/' }).says).toBe(
+        'refused: no route takes http',
+      );
+    });
+
+    test('R04: a port that does not serve HTTP looks at no path', () => {
+      const named = table({ name: 'named', protocol: 'tcp', domains: ['a.x'] });
+      expect(said(named.explain({ port: listenerPort, host: 'a.x', path: '/..' }).decision)).toBe('named');
+    });
   });
 });

@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileGlob } from '../../src/routing/glob.ts';
-import { HostIndex } from '../../src/routing/host-index.ts';
+import { HostIndex, RankedList } from '../../src/routing/host-index.ts';
 import { compileHostPattern, hostPatternProblem, normaliseHost } from '../../src/routing/match-host.ts';
 import { runs, seed } from '../support/fuzz.ts';
 
@@ -184,7 +184,9 @@ describe('the index', () => {
     const wishes = fc.array(fc.tuple(pattern, fc.boolean()), { maxLength: 12 });
     fc.assert(
       fc.property(wishes, name, fc.option(fc.nat({ max: 14 })), (list, host, bestRank) => {
-        const index = new HostIndex<{ rank: number; isAccepted: boolean }, null>((candidate) => candidate.isAccepted);
+        const index = new HostIndex<{ rank: number; isAccepted: boolean }, null>(
+          () => new RankedList((candidate) => candidate.isAccepted),
+        );
         const entries = list.map(([text, isAccepted], rank) => ({
           pattern: compileHostPattern(text),
           candidate: { rank, isAccepted },

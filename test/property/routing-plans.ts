@@ -5,18 +5,34 @@ import { defaultTimeouts, type TimeoutsPlan } from '../../src/machines/connectio
 import { builtinDetectors } from '../../src/protocols/builtin-detectors.ts';
 import {
   compileListener,
+  type RequestDecision,
+  type RequestSubject,
   type RouteDecision,
   type RouteSubject,
   type RouteTable,
 } from '../../src/routing/route-table.ts';
-import type { DetectorPlan, ListenerPlan, PortRange, RouteMatch, RoutePlan } from '../../src/routing/plan.ts';
+import type { HttpMatch, RewritePlan } from '../../src/routing/http-plan.ts';
+import type {
+  DetectorPlan,
+  ForwardAction,
+  ListenerPlan,
+  PortRange,
+  RouteAction,
+  RouteMatch,
+  RoutePlan,
+  TargetPlan,
+} from '../../src/routing/plan.ts';
 
-export interface RouteWish extends Partial<Omit<RouteMatch, 'ports'>> {
+export interface RouteWish extends Partial<Omit<RouteMatch, 'ports' | 'http'>>, Partial<HttpMatch> {
   readonly name?: string;
   readonly ports?: readonly PortRange[];
   readonly priority?: number;
   readonly enabled?: boolean;
   readonly serverFirst?: number | null;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  readonly action?: RouteAction;
+  readonly rewrite?: RewritePlan;
 }
 
 export const listenerPort = 443;
@@ -24,11 +40,12 @@ export const listenerPort = 443;
 /** One plan a wish, in the order given. */
 export function routes(...wishes: readonly RouteWish[]): readonly RoutePlan[] {
   return wishes.map((wish, index) => ({
+    ...httpParts(wish),
     name: wish.name ?? `r${index}`,
     index,
     configPath: `routes[${index}]`,
-    description: null,
-    tags: [],
+    description: wish.description ?? null,
+    tags: wish.tags ?? [],
     enabled: wish.enabled ?? true,
     priority: wish.priority ?? 0,
     match: {
@@ -37,12 +54,64 @@ export function routes(...wishes: readonly RouteWish[]): readonly RoutePlan[] {
       protocol: wish.protocol ?? null,
       alpn: wish.alpn ?? null,
       clientIp: wish.clientIp ?? null,
+      http: httpMatch(wish),
     },
-    action: { type: 'forward', targets: [{ host: '127.0.0.1', port: 3000 }] },
+    action: wish.action ?? forward({ match: null }),
     timeouts: timeouts(wish.serverFirst ?? null),
     interpreter: 'compiled',
     keepHalfOpen: false,
+    limitsUpgrades: false,
   }));
+}
+
+/** A forward action, its targets on ports 3000, 3001 … */
+export function forward(...targets: readonly Pick<TargetPlan, 'match'>[]): ForwardAction {
+  return {
+    type: 'forward',
+    targets: targets.map(({ match }, index) => ({ host: '127.0.0.1', port: 3000 + index, match })),
+    upstreamProtocol: 'http1',
+  };
+}
+
+/** Any request, but for what is wished. */
+export function httpMatch(wish: Partial<HttpMatch>): HttpMatch {
+  return {
+    path: wish.path ?? null,
+    methods: wish.methods ?? null,
+    headers: wish.headers ?? [],
+    query: wish.query ?? [],
+  };
+}
+
+/** What a configuration would make of the wish: does it have to be served as HTTP? */
+function httpParts(wish: RouteWish): Pick<RoutePlan, 'needsHttp' | 'rewrite' | 'authentication'> {
+  const { path, methods, headers, query } = httpMatch(wish);
+  const asksHttp = path !== null || methods !== null || headers.length + query.length > 0;
+  const doesHttp = wish.rewrite !== undefined || ['redirect', 'respond'].includes(wish.action?.type ?? 'forward');
+  return {
+    needsHttp: namesHttp(wish) || asksHttp || doesHttp,
+    rewrite: wish.rewrite ?? null,
+    authentication: null,
+  };
+}
+
+function namesHttp({ domains = null, protocol = null, alpn = null }: RouteWish): boolean {
+  if (protocol !== null) return ['http', 'h2c', 'websocket'].includes(protocol);
+  return domains !== null && alpn === null;
+}
+
+/** What the simplest request has; the rest is wished. */
+export function request(wish: Partial<RequestSubject> = {}): RequestSubject {
+  return {
+    ip: '10.0.0.1',
+    protocol: 'http',
+    isWebSocket: false,
+    host: null,
+    method: 'GET',
+    target: '/',
+    fields: [],
+    ...wish,
+  };
 }
 
 export function listener(plans: readonly RoutePlan[]): ListenerPlan {
@@ -75,9 +144,10 @@ export function subject(
   return { ip, protocol, preface: protocol === null ? null : { serverName, alpn } };
 }
 
-/** The name of the route, or the reason of the refusal. */
-export function said(decision: RouteDecision | null): string | null {
+/** The name of the route, the reason of the refusal, or that the request is malformed. */
+export function said(decision: RouteDecision | RequestDecision | null): string | null {
   if (decision === null) return null;
+  if (decision.kind === 'malformed') return 'malformed';
   return decision.kind === 'route' ? decision.route.name : decision.reason;
 }
 

@@ -7,9 +7,15 @@ import { builtinDetectors } from '../../src/protocols/builtin-detectors.ts';
 import { compileAddressList } from '../../src/routing/access.ts';
 import { compileHostPattern } from '../../src/routing/match-host.ts';
 import type { RoutePlan } from '../../src/routing/plan.ts';
-import { compileListener, type MatchQuery, orderRoutes, type RouteSubject } from '../../src/routing/route-table.ts';
+import {
+  compileListener,
+  type MatchQuery,
+  orderRoutes,
+  type RouteSubject,
+  type RouteTable,
+} from '../../src/routing/route-table.ts';
 import { runs, seed } from '../support/fuzz.ts';
-import { detectors, listener, listenerPort, routes, type RouteWish, said } from './routing-plans.ts';
+import { detectors, listener, listenerPort, request, routes, type RouteWish, said } from './routing-plans.ts';
 
 const settings = (usual: number) => ({ seed: seed(), numRuns: runs(usual) });
 
@@ -42,7 +48,7 @@ describe('the specification', () => {
   const someClient: fc.Arbitrary<RouteSubject> = fc
     .record({
       ip: fc.constantFrom('10.0.0.1', '::ffff:10.0.0.1', '10.9.9.9', '192.168.0.1', '203.0.113.1', '2001:db8::1'),
-      protocol: fc.constantFrom('tls', 'http', 'redis', 'mine', 'ssh', null),
+      protocol: fc.constantFrom('tls', 'http', 'h2c', 'redis', 'mine', 'ssh', null),
       serverName: fc.constantFrom('a.x', 'b.x', 'c.x', 'a.b.x', 'x', 'x.y', 'a.y', 'ab.x', 'z', null),
       alpn: fc.subarray(['h2', 'http/1.1', 'other']),
     })
@@ -64,9 +70,10 @@ describe('the specification', () => {
 
   function isSpokenFor({ match }: RoutePlan, protocol: string | null): boolean {
     const isNamed = match.protocol !== null && match.protocol !== 'tcp';
-    if (isNamed && match.protocol !== protocol) return false;
+    if (isNamed && match.protocol !== protocol && !(match.protocol === 'http' && protocol === 'h2c')) return false;
     if (match.alpn !== null && protocol !== 'tls') return false;
-    return match.domains === null || isNamed || protocol === 'tls' || protocol === 'http';
+    if (match.domains === null || isNamed || protocol === 'tls' || protocol === 'http') return true;
+    return protocol === 'h2c' && match.protocol === null;
   }
 
   /** Every way to every route, each with the numbers of its rank; the greatest in the first place where they differ wins. */
@@ -109,6 +116,14 @@ describe('the specification', () => {
 
   function takesIp(route: RoutePlan, ip: string): boolean {
     return route.match.clientIp === null || compileAddressList(route.match.clientIp).matches(ip);
+  }
+
+  /** Where HTTP is served, a client that speaks it is asked about as `GET /`. */
+  function answerTo(compiled: RouteTable, { ip, protocol, preface }: RouteSubject) {
+    if (!compiled.servesHttp || (protocol !== 'http' && protocol !== 'h2c')) {
+      return compiled.decide({ ip, protocol, preface });
+    }
+    return compiled.decideRequest(request({ ip, protocol, host: preface?.serverName ?? null }));
   }
 
   const someOff = fc.subarray(['redis', 'ssh', 'tls'], { maxLength: 1 });
@@ -175,6 +190,8 @@ describe('the specification', () => {
           .map((detector) => detector.name)
           .filter((name) => {
             if (switchedOff.includes(name)) return plans.some(asksForBytes);
+            if (name === 'http' || name === 'h2c')
+              return plans.some((route) => route.needsHttp || (asksForBytes(route) && isSpokenFor(route, name)));
             return plans.some((route) => asksForBytes(route) && isSpokenFor(route, name));
           });
         expect(asked).toEqual(needed);
@@ -218,7 +235,7 @@ describe('the specification', () => {
           alpn: each.preface?.alpn ?? [],
         };
         const explanation = compiled.explain(query);
-        expect(explanation.decision).toEqual(compiled.withoutBytes(each) ?? compiled.decide(each));
+        expect(explanation.decision).toEqual(compiled.withoutBytes(each) ?? answerTo(compiled, each));
         expect(explanation.candidates.map((candidate) => candidate.route)).toEqual(orderRoutes(routes(...list)));
         for (const candidate of explanation.candidates) {
           expect(candidate.matched).toBe(candidate.failed === null);

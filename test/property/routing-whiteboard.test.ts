@@ -21,7 +21,7 @@ describe('whiteboard tables', () => {
       { name: 'site', domains: ['a.x'] },
     );
     expect(shared.withoutBytes({ ip: '10.0.0.1' })).toBeNull();
-    expect(shared.detectors.map((detector) => detector.name)).toEqual(['tls', 'redis', 'http']);
+    expect(shared.detectors.map((detector) => detector.name)).toEqual(['tls', 'redis', 'h2c', 'http']);
     expect(said(shared.decide(subject('redis')))).toBe('cache');
     expect(said(shared.decide(subject('http', 'b.x')))).toBe('web');
     expect(said(shared.decide(subject('http', 'a.x')))).toBe('site');
@@ -102,7 +102,7 @@ describe('whiteboard tables', () => {
   test('M04: a switched-off detector is asked on every sniffed port, and who speaks it is refused', () => {
     const plans = routes({ name: 'rest' }, { name: 'web', protocol: 'http' });
     const gated = compileListener(listener(plans), detectors('redis'));
-    expect(gated.detectors.map((detector) => detector.name)).toEqual(['redis', 'http']);
+    expect(gated.detectors.map((detector) => detector.name)).toEqual(['redis', 'h2c', 'http']);
     expect(said(gated.decide(subject('redis')))).toBe('refused.protocol');
     expect(said(gated.decide(subject(null)))).toBe('rest');
     const unsniffed = compileListener(listener(routes({ name: 'rest' })), detectors('redis'));
