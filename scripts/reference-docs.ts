@@ -12,6 +12,8 @@ import { readChart } from '../src/machines/chart/read-chart.ts';
 import { closeReasons, describeReason, type CloseReason } from '../src/machines/connection/close-reason.ts';
 import { deadlineNames, deadlines, type DeadlineName } from '../src/machines/connection/delays.ts';
 import { connectionMachine } from '../src/machines/connection/machine.ts';
+import { exchangeMachine } from '../src/machines/exchange/machine.ts';
+import { pooledMachine } from '../src/machines/pooled/machine.ts';
 import { proxyMachine } from '../src/machines/proxy/machine.ts';
 import { atDeadline, limitWords, type LimitWords } from './deadline-words.ts';
 import { generatedBy, isMain, repositoryRoot, table, writeFiles, type GeneratedFiles } from './generated.ts';
@@ -76,7 +78,7 @@ function numberIn(file: string, constant: string): number {
 /** The words and the charts must agree on which deadlines are armed. */
 function checkArmed(): void {
   const armed = new Set(
-    [connectionMachine, proxyMachine]
+    [connectionMachine, exchangeMachine, pooledMachine, proxyMachine]
       .flatMap((machine) => readChart(machine).nodes)
       .flatMap((node) => node.delays.map(({ name }) => name)),
   );

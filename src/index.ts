@@ -4,7 +4,8 @@
  * Read first: README.md for fifteen lines that use it; `proxy-api.ts` for the shapes.
  */
 export { defineConfig } from './config/define-config.ts';
-export type { SallyportConfig } from './config/define-config.ts';
+export type { RouteConfig, SallyportConfig } from './config/define-config.ts';
+export { balancedRoute, httpRoute, passthroughRoute, redirectToHttps } from './config/route-helpers.ts';
 export { ConfigError } from './config/problems.ts';
 export type { ConfigProblem } from './config/problems.ts';
 export { ProxyError } from './errors.ts';
@@ -18,6 +19,7 @@ export type {
   Explanation,
   Logger,
   Proxy,
+  ExchangeCounters,
   ProxyCounters,
   ProxyDependencies,
   ProxyEvent,
@@ -25,13 +27,23 @@ export type {
   ProxyEventOf,
 } from './proxy-api.ts';
 export type { Clock, Timer, TimerTarget } from './io/clock.ts';
+export { block, echo, httpRedirect, httpRespond } from './io/handlers/helpers.ts';
 export type { Dialer, DialFailure, DialWatch, Endpoint } from './io/dialer.ts';
 export type { Address, Leg, LegFact } from './io/leg.ts';
-export type { ClosedRecord, ConnectionSnapshot, Refusal, TimelineEntry, Trouble } from './io/reports.ts';
+export type {
+  ClosedRecord,
+  ConnectionSnapshot,
+  ExchangeRecord,
+  ExchangeSnapshot,
+  Refusal,
+  TimelineEntry,
+  Trouble,
+} from './io/reports.ts';
 export type { Resolver } from './io/resolver.ts';
 export type { CloseReason } from './machines/connection/close-reason.ts';
 export type { ConnectionState } from './machines/connection/verdicts.ts';
 export type { DeadlineName } from './machines/connection/delays.ts';
 export type { Detect, Detection, Detector, Preface } from './protocols/detector.ts';
+export type { FetchHandler, HandlerContext, NodeHandler, PathMatch, SocketHandler } from './routing/http-plan.ts';
 export type { RoutePlan } from './routing/plan.ts';
 export type { MatchExplanation, MatchQuery } from './routing/route-table.ts';

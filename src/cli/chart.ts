@@ -5,7 +5,7 @@ import { Option, type Command } from 'commander';
 import { nearest } from '../config/suggest.ts';
 import type { CommandHost } from './host.ts';
 
-export const chartNames = ['connection', 'proxy'] as const;
+export const chartNames = ['connection', 'exchange', 'pooled', 'proxy'] as const;
 export type ChartName = (typeof chartNames)[number];
 
 export interface ChartOptions {
@@ -19,8 +19,10 @@ export function addChart(program: Command, host: CommandHost, finish: (exitCode:
   program
     .command('chart')
     .summary('print a statechart')
-    .description('Print the statechart of a connection, or the one of the proxy itself.')
-    .argument('[machine]', chartNames.join(' or '), 'connection')
+    .description(
+      'Print the statechart of a connection, of an HTTP exchange, of a pooled upstream connection, or of the proxy itself.',
+    )
+    .argument('[machine]', chartNames.join(', '), 'connection')
     .addOption(new Option('--mermaid', 'as a Mermaid diagram (the default)').conflicts(['svg', 'dot', 'json']))
     .addOption(new Option('--svg', 'as a picture').conflicts(['dot', 'json']))
     .addOption(new Option('--dot', 'for Graphviz').conflicts('json'))

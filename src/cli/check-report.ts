@@ -5,10 +5,17 @@
  * listeners of a route is the route's. Must never do: word anything; `check-text.ts` does.
  */
 import type { HoldTime } from '../machines/chart/hold-time.ts';
-import { deadlineNames, deadlines, type DeadlineName, type TimeoutsPlan } from '../machines/connection/delays.ts';
-import { connectionHoldTime, type ConnectionHoldTime } from '../machines/connection/hold-time.ts';
-import type { ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
-import { describeAction, describeMatch } from './route-text.ts';
+import {
+  deadlineNames,
+  deadlines,
+  type DeadlineName,
+  type Timeouts,
+  type TimeoutsPlan,
+} from '../machines/connection/delays.ts';
+import { connectionHoldTime, type ConnectionHoldTime, type HoldPolicy } from '../machines/connection/hold-time.ts';
+import type { AuthenticationPlan, FieldRewrite, HttpMatch } from '../routing/http-plan.ts';
+import type { ForwardAction, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
+import { describeAction, describeMatch, describePolicy, namesOf } from './route-text.ts';
 
 export interface CheckReport {
   readonly ok: true;
@@ -43,13 +50,41 @@ export interface CheckedRoute {
   readonly action: string;
   readonly enabled: boolean;
   readonly interpreter: string;
+  /** Who may pass, and what is changed on the way; one phrase each, for people. */
+  readonly policy: readonly string[];
+  /** Null where the bytes are not read as HTTP for this route's sake. */
+  readonly http: CheckedHttp | null;
   readonly deadlines: readonly CheckedDeadline[];
-  /** Null where nothing is forwarded: a refusal is over when it was sniffed and said. */
+  /** Null for a blocking route: a refusal is over when it was sniffed and said. */
   readonly holdTime: ConnectionHoldTime | null;
 }
 
+/** Never a secret: of fields that are set the names, of credentials how many. */
+export interface CheckedHttp extends HttpMatch {
+  readonly upstreamProtocol: ForwardAction['upstreamProtocol'] | null;
+  readonly rewrite: {
+    readonly stripPrefix: string | null;
+    readonly path: string | null;
+    readonly request: CheckedFields;
+    readonly response: CheckedFields;
+  } | null;
+  readonly authentication: {
+    readonly type: AuthenticationPlan['type'];
+    /** basic: how many may pass. */
+    readonly users: number | null;
+    readonly jwksUrl: string | null;
+    readonly forwardCredentials: boolean;
+  } | null;
+}
+
+export interface CheckedFields {
+  readonly set: readonly string[];
+  readonly remove: readonly string[];
+}
+
 export function checkReport(plan: ProxyPlan, file: string): CheckReport {
-  const ofProxy = differing(plan.timeouts);
+  const servesHttp = plan.routes.some(({ needsHttp }) => needsHttp);
+  const ofProxy = differing(plan.timeouts).filter(({ name }) => servesHttp || !httpDeadlines.has(name));
   return {
     ok: true,
     file,
@@ -62,6 +97,8 @@ export function checkReport(plan: ProxyPlan, file: string): CheckReport {
 
 function checkedRoute(route: RoutePlan, plan: ProxyPlan, ofProxy: readonly CheckedDeadline[]): CheckedRoute {
   const { name, configPath, enabled, interpreter } = route;
+  const listeners = plan.listeners.filter(({ routes }) => routes.includes(route));
+  const seesHttp = listeners.some(({ routes }) => routes.some(({ needsHttp }) => needsHttp));
   const isOwn = (one: CheckedDeadline) =>
     !ofProxy.some((other) => other.name === one.name && other.source === one.source);
   return {
@@ -71,9 +108,45 @@ function checkedRoute(route: RoutePlan, plan: ProxyPlan, ofProxy: readonly Check
     action: describeAction(route.action),
     enabled,
     interpreter,
-    deadlines: differing(route.timeouts).filter(isOwn),
-    holdTime: route.enabled ? longestHold(route, plan.listeners) : null,
+    policy: describePolicy(route),
+    http: route.needsHttp ? checkedHttp(route) : null,
+    deadlines: differing(route.timeouts).filter((one) => isOwn(one) && (seesHttp || !httpDeadlines.has(one.name))),
+    holdTime: route.enabled ? longestHold(route, listeners) : null,
   };
+}
+
+/** Deadlines that only an HTTP exchange, or the pool behind it, ever arms. */
+const httpDeadlines: ReadonlySet<DeadlineName> = new Set([
+  'queue',
+  'requestHead',
+  'requestBody',
+  'response',
+  'keepAlive',
+  'poolIdle',
+]);
+
+function checkedHttp({ match, action, rewrite, authentication }: RoutePlan): CheckedHttp {
+  return {
+    ...match.http,
+    upstreamProtocol: action.type === 'forward' ? action.upstreamProtocol : null,
+    rewrite:
+      rewrite === null
+        ? null
+        : { ...rewrite, request: checkedFields(rewrite.request), response: checkedFields(rewrite.response) },
+    authentication:
+      authentication === null
+        ? null
+        : {
+            type: authentication.type,
+            users: authentication.type === 'basic' ? authentication.credentials.length : null,
+            jwksUrl: authentication.type === 'jwt' ? authentication.jwksUrl : null,
+            forwardCredentials: authentication.forwardCredentials,
+          },
+  };
+}
+
+function checkedFields({ set, remove }: FieldRewrite): CheckedFields {
+  return { set: namesOf(set), remove };
 }
 
 /** In the order of the documentation. */
@@ -83,20 +156,28 @@ function differing({ values, sources }: TimeoutsPlan): readonly CheckedDeadline[
     .map((name) => ({ name, ms: values[name], defaultMs: deadlines[name].defaultMs, source: sources[name] }));
 }
 
+/** @param listeners those that try the route. */
 function longestHold(route: RoutePlan, listeners: readonly ListenerPlan[]): ConnectionHoldTime | null {
   const { action, keepHalfOpen, timeouts } = route;
-  if (action.type !== 'forward') return null;
-  const attemptsMax = action.targets.length;
-  // A route on a thousand ports is computed once for each set of deadlines that it meets.
-  const met = new Map(
-    listeners
-      .filter(({ routes }) => routes.includes(route))
-      .map((one) => [JSON.stringify(one.timeouts.values), one.timeouts.values]),
-  );
-  const times = [...met.values()].map((listener) =>
-    connectionHoldTime({ listener, route: timeouts.values, attemptsMax, keepHalfOpen }),
+  const serves = servesOf(route);
+  if (serves === null) return null;
+  const attemptsMax = action.type === 'forward' ? action.targets.length : 1;
+  const times = distinctDeadlines(listeners).map((listener) =>
+    connectionHoldTime({ listener, route: timeouts.values, attemptsMax, keepHalfOpen, serves }),
   );
   return times.toSorted((left, right) => lengthOf(right.silent) - lengthOf(left.silent))[0] ?? null;
+}
+
+function servesOf({ action, needsHttp }: RoutePlan): HoldPolicy['serves'] | null {
+  if (action.type === 'block') return null;
+  if (action.type === 'redirect' || action.type === 'respond') return 'answers';
+  if (action.type === 'handler' && action.kind === 'socket') return 'handler';
+  return needsHttp ? 'http' : 'upstream';
+}
+
+/** A route on a thousand ports is computed once for each set of deadlines that it meets. */
+function distinctDeadlines(listeners: readonly ListenerPlan[]): readonly Timeouts[] {
+  return [...new Map(listeners.map(({ timeouts: { values } }) => [JSON.stringify(values), values])).values()];
 }
 
 function lengthOf({ totalMs }: HoldTime): number {

@@ -12,6 +12,7 @@ export function checkText(report: CheckReport, paint: Paint): string {
   const sections = [
     verdict,
     ...routesText(report, paint),
+    policyText(routes, paint),
     deadlinesText(report, paint),
     holdText(routes, paint),
     warningsText(warnings, paint),
@@ -53,6 +54,13 @@ function routeCells(route: CheckedRoute, order: number): readonly string[] {
   ];
 }
 
+/** Who may pass, and what is changed on the way. */
+function policyText(routes: readonly CheckedRoute[], paint: Paint): string {
+  const rows = routes.flatMap(({ name, policy }) => policy.map((phrase, order) => [order === 0 ? name : '', phrase]));
+  if (rows.length === 0) return '';
+  return `${paint('bold', 'On the way')}\n${indent(alignColumns(rows).join('\n'), 2)}`;
+}
+
 function deadlinesText({ deadlines, routes }: CheckReport, paint: Paint): string {
   const rows = [
     ...deadlines.map((one) => ['all', ...deadlineCells(one)]),
@@ -88,9 +96,9 @@ function holdText(routes: readonly CheckedRoute[], paint: Paint): string {
 /** Which state has no end, and what would have to be set to give it one. A silent peer is held by `idle` alone. */
 function whyUnbounded({ path }: HoldTime, peer: 'silent' | 'hostile'): string {
   const [state = ''] = path.at(-1)?.state.split('.') ?? [];
-  if (peer === 'silent') return `unbounded in ${state}: timeouts.idle and timeouts.lifetime are infinite`;
+  if (peer === 'silent') return `unbounded in ${state}: timeouts.idle is infinite, and no timeouts.lifetime ends it`;
   const missing = state === 'HALF_CLOSED' ? 'timeouts.halfClosedMax is off and ' : '';
-  return `unbounded in ${state}: every byte renews its deadline, ${missing}timeouts.lifetime is infinite`;
+  return `unbounded in ${state}: every byte renews its deadline, ${missing}no timeouts.lifetime ends it`;
 }
 
 /** One entry for each of the six states, with the deadlines that bound it. */

@@ -7,7 +7,8 @@ import type { CommonOptions } from './common-options.ts';
 import { exitCodes, type CommandHost } from './host.ts';
 import { alignColumns, indent, painter, type Paint } from './layout.ts';
 import { loadPlan } from './load-plan.ts';
-import { describeAction } from './route-text.ts';
+import type { RouteAction } from '../routing/plan.ts';
+import { describeAction, describePolicy } from './route-text.ts';
 
 export interface RouteQuestion {
   /** As it was typed. */
@@ -16,7 +17,10 @@ export interface RouteQuestion {
   readonly port: number;
   readonly protocol: string | null;
   readonly clientIp: string;
-  readonly hasPath: boolean;
+  /** With its query. */
+  readonly path: string | null;
+  readonly method: string | null;
+  readonly headers: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A refusal is an answer like any other: exit code 0. */
@@ -37,12 +41,15 @@ export async function explainRoute(
   return exitCodes.fine;
 }
 
-function queryOf({ host, port, protocol, clientIp }: RouteQuestion): MatchQuery {
+function queryOf({ host, port, protocol, clientIp, path, method, headers }: RouteQuestion): MatchQuery {
   return {
     port,
     clientIp,
     ...(host === null ? {} : { host }),
     ...(protocol === null ? {} : { protocol }),
+    ...(path === null ? {} : { path }),
+    ...(method === null ? {} : { method }),
+    ...(Object.keys(headers).length === 0 ? {} : { headers }),
   };
 }
 
@@ -53,9 +60,13 @@ function answerText(question: RouteQuestion, answer: MatchExplanation, paint: Pa
     `A client at ${question.clientIp} that speaks ${speaks} is ${paint(decision.kind === 'route' ? 'green' : 'yellow', says)}.`,
   ];
   if (decision.kind === 'route') {
-    lines.push(`  ${describeAction(decision.route.action)}`, `  ${paint('dim', decision.route.configPath)}`);
+    lines.push(`  ${describeAction(actionOf(decision))}`);
+    lines.push(...describePolicy(decision.route).map((phrase) => `  ${phrase}`), ...foundInPath(decision));
+    lines.push(`  ${paint('dim', decision.route.configPath)}`);
   }
-  if (question.hasPath) lines.push('  The path is not looked at: routing by path is not built yet.');
+  const isRequest = 'path' in decision || decision.kind === 'malformed';
+  if (asksForRequest(question) && !isRequest && decision.kind === 'route')
+    lines.push('  What is asked of the request is not looked at: nothing reads HTTP here.');
   const rows = candidates.map((candidate) => candidateCells(candidate, answer, paint));
   return [
     ...lines,
@@ -63,6 +74,27 @@ function answerText(question: RouteQuestion, answer: MatchExplanation, paint: Pa
     paint('bold', 'Routes of this port, in the order they are tried'),
     indent(alignColumns(rows).join('\n'), 2),
   ].join('\n');
+}
+
+type Decision = MatchExplanation['decision'];
+
+/** A forward action with only the targets that take the request. */
+function actionOf(decision: Extract<Decision, { kind: 'route' }>): RouteAction {
+  const { action } = decision.route;
+  return action.type === 'forward' && 'targets' in decision ? { ...action, targets: decision.targets } : action;
+}
+
+function foundInPath(decision: Decision): readonly string[] {
+  if (!('path' in decision)) return [];
+  const { pathParams, pathRemainder } = decision.path;
+  const found = Object.entries(pathParams).map(([name, value]) => `:${name} is ${value}`);
+  const hasRest = decision.route.match.http.path?.endsWith('*') === true;
+  if (hasRest) found.push(`* is ${pathRemainder === '' ? 'nothing' : pathRemainder}`);
+  return found.length === 0 ? [] : [`  ${found.join(', ')}`];
+}
+
+function asksForRequest({ path, method, headers }: RouteQuestion): boolean {
+  return (path !== null && path !== '/') || method !== null || Object.keys(headers).length > 0;
 }
 
 function candidateCells(

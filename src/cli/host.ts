@@ -22,6 +22,8 @@ export interface CommandHost {
   print(text: string): void;
   /** One or more whole lines to standard error: why there is no answer, or what to mind about it. */
   complain(text: string): void;
+  /** One line of standard input, without an echo where a person types it; null when there is no such line. */
+  readSecret(prompt: string): Promise<string | null>;
   /** SIGINT and SIGTERM; Ctrl+C, too, while the keys are taken. Takes the signals away from Node's default, which is to die. */
   onStopSignal(listener: (signal: StopSignal) => void): void;
   onHangUp(listener: () => void): void;

@@ -3,7 +3,7 @@
  */
 export const initTemplate = `# Sallyport configuration.
 #   sallyport check              everything that is wrong with it, or what it resolves to
-#   sallyport explain <target>   which route a connection takes, and why
+#   sallyport explain <target>   which route a connection or request takes, and why
 #   sallyport run                run it
 # Times: 250ms, 5s, 10m, 1h. Values may hold \${NAME} or \${NAME:-default} from the environment.
 
@@ -16,6 +16,21 @@ routes:
       type: forward
       target: { host: 127.0.0.1, port: 3000 }
     # timeouts: { idle: 10m }        # any deadline, for this route only
+
+  # HTTP on port 8081, request by request: what is below /api goes to 127.0.0.1:3001, without the /api.
+  - name: pages
+    match:
+      ports: 8081
+      path: /api/*                   # or /exact, or /users/:id; method, headers and query can be asked for, too
+    action:
+      type: forward                  # or redirect, respond, block
+      target: { host: 127.0.0.1, port: 3001 }
+      rewrite: { stripPrefix: /api }
+
+  # An answer without an upstream.
+  # - name: health
+  #   match: { ports: 8081, path: /health }
+  #   action: { type: respond, body: ok }
 
   # TLS, routed by the name the client asks for and passed on unopened.
   # - name: api
@@ -30,6 +45,7 @@ routes:
 # Where a port is bound; without this every port of a route is bound on all addresses.
 listeners:
   8080: { host: 127.0.0.1 }
+  8081: { host: 127.0.0.1 }
 
 # Deadlines of every route that does not set its own; these are the defaults.
 # timeouts:
@@ -39,6 +55,9 @@ listeners:
 #   halfClosed: 5m      # one side has ended, and no byte either way
 #   lifetime: infinite  # from accept
 #   drain: 30s          # after SIGTERM, until what is left is cut
+#   requestHead: 10s    # HTTP: the head of a request
+#   response: 60s       # HTTP: until the response begins, then between bytes
+#   keepAlive: 15s      # HTTP: between two requests
 
 # limits: { maxConnections: 10000 }
 # log: { level: info }               # trace | debug | info | warn | error | silent

@@ -16,7 +16,6 @@ const laterCommands = [
   { name: 'metrics', summary: 'print the metrics', needs: adminApi },
   { name: 'events', summary: 'follow the events', needs: adminApi },
   { name: 'replay', summary: 're-run a recorded connection', needs: 'needs recorded traces' },
-  { name: 'hash-password', summary: 'hash a password', needs: 'needs authentication' },
 ] as const;
 
 export function addLater(program: Command, host: CommandHost, finish: (exitCode: number) => void): void {

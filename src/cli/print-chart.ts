@@ -6,12 +6,16 @@ import type { AnyStateMachine } from 'xstate';
 import { toDot } from '../machines/chart/to-dot.ts';
 import { toMermaid } from '../machines/chart/to-mermaid.ts';
 import { connectionMachine } from '../machines/connection/machine.ts';
+import { exchangeMachine } from '../machines/exchange/machine.ts';
+import { pooledMachine } from '../machines/pooled/machine.ts';
 import { proxyMachine } from '../machines/proxy/machine.ts';
 import type { ChartName, ChartOptions } from './chart.ts';
 import { exitCodes, type CommandHost } from './host.ts';
 
 const machines: Readonly<Record<ChartName, Pick<AnyStateMachine, 'root' | 'id' | 'config'>>> = {
   connection: connectionMachine,
+  exchange: exchangeMachine,
+  pooled: pooledMachine,
   proxy: proxyMachine,
 };
 

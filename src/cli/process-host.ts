@@ -5,6 +5,7 @@
  * Read first: `host.ts`.
  */
 import type { CommandHost, StopSignal } from './host.ts';
+import { readSecret } from './read-secret.ts';
 
 export function processHost(): CommandHost {
   process.stdout.on('error', ignoreBrokenPipe);
@@ -20,6 +21,11 @@ export function processHost(): CommandHost {
     hasColour: process.stdout.isTTY && process.stdout.hasColors(),
     print: (text) => void process.stdout.write(`${text}\n`),
     complain: (text) => void process.stderr.write(`${text}\n`),
+    async readSecret(prompt) {
+      const line = await readSecret(process.stdin, () => void process.stderr.write(prompt));
+      if (process.stdin.isTTY) process.stderr.write('\n');
+      return line;
+    },
     onStopSignal(listener) {
       if (stopListeners.length === 0) {
         process.on('SIGINT', tellStop);

@@ -11,6 +11,7 @@ import { addCheck } from './check.ts';
 import { addCommonOptions } from './common-options.ts';
 import { addExplain } from './explain.ts';
 import { addForward } from './forward.ts';
+import { addHashPassword } from './hash-password.ts';
 import { exitCodes, type CommandHost } from './host.ts';
 import { addInit } from './init.ts';
 import { painter } from './layout.ts';
@@ -38,7 +39,7 @@ function createProgram(host: CommandHost, finish: (exitCode: number) => void): C
   const program = new Command('sallyport');
   const paint = painter(host.hasColour);
   program
-    .description('A TCP and TLS reverse proxy in which every connection is a statechart.')
+    .description('A TCP, TLS and HTTP reverse proxy in which every connection is a statechart.')
     .usage('<port>=<upstream> ...\n       sallyport <command> [options]')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
@@ -54,7 +55,8 @@ function createProgram(host: CommandHost, finish: (exitCode: number) => void): C
     .configureHelp({ showGlobalOptions: true, styleTitle: (title) => paint('bold', title), subcommandTerm })
     .showSuggestionAfterError();
   addCommonOptions(program);
-  for (const add of [addForward, addRun, addCheck, addExplain, addChart, addInit, addLater]) add(program, host, finish);
+  for (const add of [addForward, addRun, addCheck, addExplain, addChart, addInit, addHashPassword, addLater])
+    add(program, host, finish);
   program.addHelpText('after', closingHelp);
   return program;
 }

@@ -1,7 +1,10 @@
 /**
  * Routes in few words, for lists.
+ *
+ * Must never do: show a secret. Of what is set by a rewrite only the names are told, of credentials only how many there are.
  */
-import type { RouteAction, RouteMatch } from '../routing/plan.ts';
+import type { AuthenticationPlan, FieldRewrite, HttpMatch, RewritePlan } from '../routing/http-plan.ts';
+import type { ForwardAction, RouteAction, RouteMatch, RoutePlan, TargetPlan } from '../routing/plan.ts';
 import { targetText } from './reachability.ts';
 
 /** `tls, a.example or *.a.example, from 10.0.0.0/8`; `anything` where nothing but the port is asked for. Without ports. */
@@ -9,14 +12,81 @@ export function describeMatch(match: RouteMatch): string {
   const parts: string[] = [];
   if (match.protocol !== null) parts.push(match.protocol);
   if (match.domains !== null) parts.push(match.domains.join(' or '));
+  parts.push(...describeHttpMatch(match.http));
   if (match.alpn !== null) parts.push(`alpn ${match.alpn.join(' or ')}`);
   if (match.clientIp !== null) parts.push(`from ${match.clientIp.join(' or ')}`);
   return parts.length === 0 ? 'anything' : parts.join(', ');
 }
 
+/** `GET or POST /v1/*`, `x-tenant: /^a/`, `?v=2`. */
+function describeHttpMatch({ path, methods, headers, query }: HttpMatch): readonly string[] {
+  const request = [methods?.join(' or ') ?? '', path ?? ''].filter((part) => part !== '').join(' ');
+  return [
+    ...(request === '' ? [] : [request]),
+    ...headers.map(({ name, pattern }) => `${name}: ${pattern}`),
+    ...query.map(({ name, pattern }) => `?${name}=${pattern}`),
+  ];
+}
+
 /** `127.0.0.1:3000`; several are taken in turn. */
 export function describeAction(action: RouteAction): string {
-  if (action.type === 'block') return `blocked (${action.how})`;
-  const targets = action.targets.map(targetText);
-  return targets.length === 1 ? targets.join('') : `${targets.join(', ')} in turn`;
+  switch (action.type) {
+    case 'forward':
+      return describeForward(action);
+    case 'block':
+      return `blocked (${action.how})`;
+    case 'redirect':
+      return `redirected (${action.status}) to ${action.to}`;
+    case 'respond':
+      return `answered with ${action.status}, ${action.body.length} bytes`;
+    case 'handler':
+      break;
+  }
+  return action.kind === 'socket' ? 'a socket handler' : `an HTTP handler (${action.http.form})`;
+}
+
+function describeForward({ targets, upstreamProtocol }: ForwardAction): string {
+  const texts = targets.map(describeTarget);
+  const places = texts.length === 1 ? texts.join('') : `${texts.join(', ')} in turn`;
+  return upstreamProtocol === 'h2' ? `${places} over HTTP/2` : places;
+}
+
+/** A target with a match of its own says for what. */
+export function describeTarget(target: TargetPlan): string {
+  const own = target.match === null ? [] : describeHttpMatch(target.match);
+  return own.length === 0 ? targetText(target) : `${targetText(target)} (${own.join(', ')})`;
+}
+
+/** What is done to requests on the way, and who may pass: one phrase each. */
+export function describePolicy({ authentication, rewrite }: RoutePlan): readonly string[] {
+  return [...describeAuthentication(authentication), ...describeRewrite(rewrite)];
+}
+
+function describeAuthentication(plan: AuthenticationPlan | null): readonly string[] {
+  if (plan === null) return [];
+  const forwarded = plan.forwardCredentials ? ', and the upstream sees the credentials' : '';
+  if (plan.type === 'jwt') return [`asks for a token that ${plan.jwksUrl} has a key of${forwarded}`];
+  const count = plan.credentials.length;
+  return [`asks for a password (basic, ${count === 1 ? '1 user' : `${count} users`})${forwarded}`];
+}
+
+function describeRewrite(plan: RewritePlan | null): readonly string[] {
+  if (plan === null) return [];
+  const parts: string[] = [];
+  if (plan.stripPrefix !== null) parts.push(`strips ${plan.stripPrefix}`);
+  if (plan.path !== null) parts.push(`path ${plan.path}`);
+  return [...parts, ...describeFields(plan.request, 'requests'), ...describeFields(plan.response, 'responses')];
+}
+
+function describeFields({ set, remove }: FieldRewrite, of: string): readonly string[] {
+  const names = namesOf(set);
+  return [
+    ...(names.length === 0 ? [] : [`sets ${names.join(', ')} of ${of}`]),
+    ...(remove.length === 0 ? [] : [`removes ${remove.join(', ')} of ${of}`]),
+  ];
+}
+
+/** The names of fields, each once. */
+export function namesOf(fields: readonly string[]): readonly string[] {
+  return [...new Set(fields.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()))];
 }

@@ -9,27 +9,28 @@ export type ParsedTarget =
       readonly port: number;
       /** A detector's name; null where the target does not say. */
       readonly protocol: string | null;
-      /** True exactly when the target names a path, which no route looks at yet. */
-      readonly hasPath: boolean;
+      /** As typed, with its query; null where the target names none. */
+      readonly path: string | null;
     }
   | { readonly kind: 'connection' }
   | { readonly kind: 'wrong'; readonly message: string };
 
-/** @param text `a.example:443`, `[::1]:80`, `8080`, `https://a.example/x`, or a connection's id */
+/** @param text `a.example:443`, `[::1]:80`, `8080`, `https://a.example/x`, or the id of a connection or exchange */
 export function parseTarget(text: string): ParsedTarget {
   if (text.includes('://')) return parseUrl(text);
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]:|([^:]*):)?(\d{1,5})$/.exec(text) ?? [];
   if (digits === undefined) {
-    if (/^[a-z0-9]{1,8}-\d+$/.test(text)) return { kind: 'connection' };
+    if (/^[a-z0-9]{1,8}-\d+(?:\.\d+)?$/.test(text)) return { kind: 'connection' };
     return { kind: 'wrong', message: `'${text}' is not host:port, a URL, or a connection's id` };
   }
   const host = bracketed ?? plain ?? '';
-  return route(host === '' ? null : host, Number(digits), null, false);
+  return route(host === '' ? null : host, Number(digits), null, null);
 }
 
 const schemes: Readonly<Record<string, { readonly port: number; readonly protocol: string } | undefined>> = {
   http: { port: 80, protocol: 'http' },
-  ws: { port: 80, protocol: 'http' },
+  h2c: { port: 80, protocol: 'h2c' },
+  ws: { port: 80, protocol: 'websocket' },
   https: { port: 443, protocol: 'tls' },
   wss: { port: 443, protocol: 'tls' },
   tls: { port: 443, protocol: 'tls' },
@@ -43,15 +44,13 @@ function parseUrl(text: string): ParsedTarget {
   const port = url.port === '' ? known?.port : Number(url.port);
   if (port === undefined) return { kind: 'wrong', message: `'${text}' names no port` };
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  return route(
-    host === '' ? null : host,
-    port,
-    known?.protocol ?? scheme,
-    url.pathname.length > 1 || url.search !== '',
-  );
+  // A URL's own path has its dots resolved already; what a client sends has not.
+  const [, path = ''] = /^[^:]+:\/\/[^/?#]*([^#]*)/.exec(text) ?? [];
+  const typed = path === '' || path.startsWith('/') ? path : `/${path}`;
+  return route(host === '' ? null : host, port, known?.protocol ?? scheme, typed === '' ? null : typed);
 }
 
-function route(host: string | null, port: number, protocol: string | null, hasPath: boolean): ParsedTarget {
+function route(host: string | null, port: number, protocol: string | null, path: string | null): ParsedTarget {
   if (port > 65_535) return { kind: 'wrong', message: `${port} is not a port` };
-  return { kind: 'route', host, port, protocol, hasPath };
+  return { kind: 'route', host, port, protocol, path };
 }

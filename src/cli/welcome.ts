@@ -2,12 +2,12 @@
  * What a person sees when the proxy runs in a terminal: which address leads where, and how to end it.
  */
 import type { Address } from '../io/leg.ts';
-import { addressText } from '../observe/explain.ts';
+import { addressText } from '../io/address-text.ts';
 import type { ProxyPlan, RoutePlan } from '../routing/plan.ts';
 import type { CommandHost } from './host.ts';
 import { alignColumns, indent, painter, type Paint } from './layout.ts';
 import { targetText, type TargetStates } from './reachability.ts';
-import { describeMatch } from './route-text.ts';
+import { describeAction, describeMatch, describeTarget } from './route-text.ts';
 
 /** @param addresses where the listeners are bound, in their order */
 export function welcome(
@@ -28,10 +28,10 @@ export function welcome(
 
 function rowsOf(address: string, route: RoutePlan, states: TargetStates, paint: Paint): readonly (readonly string[])[] {
   const head = [paint('bold', address), route.name, describeMatch(route.match)];
-  if (route.action.type === 'block') return [[...head, '→', `blocked (${route.action.how})`]];
+  if (route.action.type !== 'forward') return [[...head, '→', describeAction(route.action)]];
   return route.action.targets.map((target, order) => {
     const state = states.get(targetText(target)) ?? '';
     const painted = paint(state === 'up' ? 'green' : 'red', state);
-    return [...(order === 0 ? head : ['', '', '']), '→', targetText(target), painted];
+    return [...(order === 0 ? head : ['', '', '']), '→', describeTarget(target), painted];
   });
 }

@@ -5,9 +5,12 @@
  * Read first: `../routing/plan.ts`.
  */
 import type { Detector } from '../protocols/detector.ts';
-import type { DetectorPlan, ListenerPlan, ProxyPlan, RouteAction, RoutePlan } from '../routing/plan.ts';
+import type { DetectorPlan, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
 import { orderRoutes } from '../routing/route-table.ts';
-import { askedProtocol } from './check-route.ts';
+import { actionPlan } from './build-action.ts';
+import { authenticationPlan, httpMatchPlan, rewritePlan } from './build-http.ts';
+import type { Draft } from './draft.ts';
+import { askedProtocol, needsHttp } from './http-needs.ts';
 import type { Places } from './places.ts';
 import { routesByPort } from './ports.ts';
 import type { ResolvedTimeouts } from './resolve-listeners.ts';
@@ -16,6 +19,8 @@ import type { RouteInput } from './schema-route.ts';
 
 export interface PlanParts {
   readonly config: ConfigInput;
+  /** The same configuration as written, for what is implied by a key being there. */
+  readonly draft: Draft;
   readonly timeouts: ResolvedTimeouts;
   readonly places: Places;
   readonly builtIn: readonly Detector[];
@@ -37,12 +42,15 @@ export function buildPlan(parts: PlanParts): ProxyPlan {
     timeouts: timeouts.proxy,
     interpreter: config.interpreter ?? 'compiled',
     logLevel: config.log?.level ?? 'info',
+    trustedProxies: config.trustedProxies ?? [],
     detectors: detectorPlans(parts),
     warnings,
   };
 }
 
-function routePlan(route: RouteInput, index: number, { config, timeouts, places }: PlanParts): RoutePlan {
+function routePlan(route: RouteInput, index: number, { config, draft, timeouts, places }: PlanParts): RoutePlan {
+  const asking = { route, raw: draft.routes[index]?.raw };
+  const protocol = askedProtocol(asking);
   return {
     name: route.name,
     index,
@@ -54,21 +62,24 @@ function routePlan(route: RouteInput, index: number, { config, timeouts, places 
     match: {
       ports: route.match.ports,
       domains: route.match.domains ?? null,
-      protocol: askedProtocol({ route }),
+      protocol,
       alpn: route.match.alpn ?? null,
       clientIp: route.match.clientIp ?? null,
+      http: httpMatchPlan(route.match),
     },
-    action: actionPlan(route),
+    action: actionPlan(route.action, protocol),
     timeouts: timeouts.routes[index] ?? timeouts.proxy,
     interpreter: route.interpreter ?? config.interpreter ?? 'compiled',
     keepHalfOpen: route.keepHalfOpen ?? false,
+    limitsUpgrades: setsLifetime(route),
+    needsHttp: needsHttp(asking),
+    rewrite: rewritePlan(route.action.rewrite),
+    authentication: authenticationPlan((route.security ?? route.action.security)?.authentication),
   };
 }
 
-function actionPlan({ action }: RouteInput): RouteAction {
-  if (action.type === 'block') return { type: 'block', how: action.how ?? 'reset' };
-  const targets = action.targets ?? (action.target === undefined ? [] : [action.target]);
-  return { type: 'forward', targets: targets.map(({ host, port }) => ({ host, port })) };
+function setsLifetime({ timeouts }: RouteInput): boolean {
+  return timeouts?.lifetime !== undefined;
 }
 
 function listenerPlans(routes: readonly RoutePlan[], { config, timeouts, places }: PlanParts): readonly ListenerPlan[] {

@@ -5,10 +5,10 @@ import type { Finding } from './finding.ts';
 import type { Sections } from './schema.ts';
 import { nearest } from './suggest.ts';
 
-/** Every name `match.protocol` may have: nothing in particular, the built-in ones, one's own. */
+/** Every name `match.protocol` may have: nothing in particular, the built-in ones, what HTTP can become, one's own. */
 export function protocolNames({ detectors = {} }: Sections, builtIn: readonly string[]): readonly string[] {
   const own = Object.keys(detectors).filter((name) => typeof detectors[name] === 'function' && !builtIn.includes(name));
-  return ['tcp', ...builtIn, ...own];
+  return ['tcp', ...builtIn, 'websocket', ...own];
 }
 
 export function checkDetectors({ detectors = {} }: Sections, builtIn: readonly string[]): readonly Finding[] {

@@ -7,10 +7,11 @@ import type { Timeouts } from '../machines/connection/delays.ts';
 import type { Draft, DraftRoute } from './draft.ts';
 import { formatDuration } from './duration.ts';
 import type { Finding } from './finding.ts';
+import { needsHttp } from './http-needs.ts';
 import type { ResolvedTimeouts } from './resolve-listeners.ts';
 
 /** The longest a silent peer can hold a slot, milliseconds; null is without end. */
-export type HoldTime = (timeouts: Timeouts, attemptsMax: number) => number | null;
+export type HoldTime = (timeouts: Timeouts, attemptsMax: number, servesHttp: boolean) => number | null;
 
 /** @param holdTime undefined where nothing can compute it; a budget is then an error, since nobody would keep it. */
 export function checkHoldTime(
@@ -23,7 +24,9 @@ export function checkHoldTime(
   if (holdTime === undefined)
     return [{ path: ['limits', 'maxHoldTime'], message: 'maxHoldTime cannot be enforced here' }];
   return routes.flatMap((route): readonly Finding[] => {
-    const worst = longest(situations(route, resolved).map((timeouts) => holdTime(timeouts, attemptsOf(route))));
+    const servesHttp = needsHttp(route);
+    const times = situations(route, resolved).map((timeouts) => holdTime(timeouts, attemptsOf(route), servesHttp));
+    const worst = longest(times);
     if (worst !== null && worst <= budgetMs) return [];
     const held = worst === null ? 'without end' : `for ${formatDuration(worst)}`;
     return [
@@ -49,15 +52,28 @@ function situations({ index, route }: DraftRoute, { routes, listeners }: Resolve
   const met = [...listeners].filter(([port]) => route.match?.ports?.some(({ from, to }) => from <= port && port <= to));
   return met.map(([, { values }]) => ({
     ...own.values,
-    ...(route.action?.type === 'block' ? neverEntered : {}),
+    ...(reachesNothing.has(route.action?.type ?? '') ? neverEntered : {}),
     admission: values.admission,
     sniff: values.sniff,
     serverFirst: values.serverFirst,
+    requestHead: values.requestHead,
   }));
 }
 
-/** A blocked connection passes the states of these in no time. */
-const neverEntered = { dial: 0, dialBudget: 0, backoff: 0, idle: 0, halfClosed: 0, flush: 0 } as const;
+const reachesNothing: ReadonlySet<string> = new Set(['block', 'redirect', 'respond']);
+
+/** Who is answered at once, or let go, passes the states of these in no time. */
+const neverEntered = {
+  dial: 0,
+  dialBudget: 0,
+  backoff: 0,
+  queue: 0,
+  idle: 0,
+  halfClosed: 0,
+  flush: 0,
+  requestBody: 0,
+  response: 0,
+} as const;
 
 function longest(times: readonly (number | null)[]): number | null {
   return times.reduce((worst, time) => (worst === null || time === null ? null : Math.max(worst, time)), 0);

@@ -6,8 +6,10 @@
  */
 import { clientsSpeakFirst } from '../routing/route-match.ts';
 import { checkAction } from './check-action.ts';
+import { checkHttp } from './check-http.ts';
 import type { DraftRoute } from './draft.ts';
 import type { Finding } from './finding.ts';
+import { askedProtocol } from './http-needs.ts';
 import type { Path } from './path.ts';
 import { ownValue, valueAt } from './plain.ts';
 import { nearest } from './suggest.ts';
@@ -19,17 +21,10 @@ export function checkRoute(draft: DraftRoute, protocols: readonly string[]): rea
     ...checkProtocol(draft, protocols),
     ...checkCriteria(draft),
     ...checkServerFirst(draft),
-    ...checkHttpOnly(draft),
+    ...checkHttp(draft, tlsMode(draft)),
     ...checkPassthrough(draft),
     ...checkAction(draft),
   ];
-}
-
-/** The protocol a route asks for, said or implied; null where it asks for none. */
-export function askedProtocol({ route }: Pick<DraftRoute, 'route'>): string | null {
-  if (route.match?.protocol !== undefined) return route.match.protocol;
-  const mode = route.tls?.mode ?? route.action?.tls?.mode;
-  return mode !== undefined || route.match?.alpn !== undefined ? 'tls' : null;
 }
 
 const onRoute = ({ index }: DraftRoute, ...rest: Path): Path => ['routes', index, ...rest];
@@ -48,7 +43,6 @@ function checkProtocol(draft: DraftRoute, protocols: readonly string[]): readonl
   const protocol = draft.route.match?.protocol;
   const path = onRoute(draft, 'match', 'protocol');
   if (protocol === undefined) return [];
-  if (protocol === 'websocket') return [{ path, message: 'protocol websocket is not built yet' }];
   if (!protocols.includes(protocol)) {
     const expected = protocols.join(', ');
     return [{ path, message: 'no detector has this name', expected, suggestion: nearest(protocol, protocols) }];
@@ -59,8 +53,8 @@ function checkProtocol(draft: DraftRoute, protocols: readonly string[]): readonl
   return [];
 }
 
-/** Protocols whose first bytes name no host. */
-const nameless: ReadonlySet<string> = new Set(['tcp', 'h2c', 'redis', 'ssh', 'postgres', 'socks']);
+/** Protocols that name no host. `tcp` is anything: where it names one, that one is meant, and the bytes are still not read. */
+const nameless: ReadonlySet<string> = new Set(['redis', 'ssh', 'postgres', 'socks']);
 
 function checkCriteria(draft: DraftRoute): readonly Finding[] {
   const protocol = askedProtocol(draft);
@@ -69,7 +63,7 @@ function checkCriteria(draft: DraftRoute): readonly Finding[] {
   if (nameless.has(protocol) && valueAt(draft.raw, ['match', 'domains']) !== undefined) {
     findings.push({
       path: onRoute(draft, 'match', 'domains'),
-      message: `domains cannot be enforced here: the first bytes of ${spoken(protocol)} name no host`,
+      message: `domains cannot be enforced here: the first bytes of ${protocol} name no host`,
       part: 'key',
     });
   }
@@ -90,7 +84,7 @@ function checkServerFirst(draft: DraftRoute): readonly Finding[] {
   const path = ['routes', index, 'timeouts', 'serverFirst'];
   const names = ['domains', 'alpn'].filter((key) => valueAt(raw, ['match', key]) !== undefined);
   const protocol = askedProtocol(draft);
-  if (names.length === 0 && protocol !== null && clientsSpeakFirst.has(protocol)) {
+  if (names.length === 0 && protocol !== null && (clientsSpeakFirst.has(protocol) || protocol === 'websocket')) {
     const message = `serverFirst cannot be enforced here: clients of ${spoken(protocol)} speak first`;
     return [{ path, message, part: 'key' }];
   }
@@ -102,49 +96,6 @@ function checkServerFirst(draft: DraftRoute): readonly Finding[] {
       part: 'key',
     },
   ];
-}
-
-const httpCriteria: readonly (readonly [Path, string])[] = [
-  [['match', 'path'], 'path'],
-  [['match', 'headers'], 'headers'],
-  [['match', 'method'], 'method'],
-  [['match', 'query'], 'query'],
-];
-
-/** Without a TLS mode and a protocol these mean plain HTTP; on bytes that are not HTTP they mean nothing. */
-function checkHttpOnly(draft: DraftRoute): readonly Finding[] {
-  const where = invisible(draft);
-  if (where === null) return [];
-  const authentication = (
-    [
-      ['security', 'authentication'],
-      ['action', 'security', 'authentication'],
-    ] as const
-  ).map((path) => [path, authenticationName(valueAt(draft.raw, path))] as const);
-  return [...httpCriteria, ...authentication]
-    .filter(([path]) => valueAt(draft.raw, path) !== undefined)
-    .map(([path, what]) => ({
-      path: onRoute(draft, ...path),
-      message: `${what} needs HTTP, which is invisible on ${where}`,
-      part: 'key',
-    }));
-}
-
-function invisible(draft: DraftRoute): string | null {
-  const mode = tlsMode(draft);
-  if (mode !== null) return mode === 'passthrough' ? 'passthrough' : null;
-  const protocol = askedProtocol(draft);
-  if (protocol === null || ['http', 'h2c', 'websocket'].includes(protocol)) return null;
-  return protocol === 'tls'
-    ? 'TLS that is not terminated'
-    : protocol === 'tcp'
-      ? 'raw TCP'
-      : `raw TCP (protocol ${protocol})`;
-}
-
-function authenticationName(value: unknown): string {
-  const type = ownValue(value, 'type');
-  return type === 'basic' || type === 'jwt' ? `${type} authentication` : 'authentication';
 }
 
 const termination = ['certificate', 'acme', 'minVersion', 'maxVersion', 'ciphers', 'clientAuth', 'upstream'] as const;

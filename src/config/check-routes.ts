@@ -5,7 +5,7 @@
  * Read first: `check-route.ts`, which looks at one route.
  */
 import type { PortRange } from '../routing/plan.ts';
-import { askedProtocol } from './check-route.ts';
+import { askedProtocol } from './http-needs.ts';
 import type { Draft, DraftRoute } from './draft.ts';
 import type { Finding } from './finding.ts';
 import { ownValue } from './plain.ts';
@@ -79,15 +79,27 @@ function priorityOf({ route }: DraftRoute): number {
 
 /** Criteria that could not be read count as different from all others. */
 function criteria(draft: DraftRoute): string {
-  const match = draft.route.match;
+  const { match = {} } = draft.route;
   const raw = ownValue(draft.raw, 'match');
   const unread = ['domains', 'protocol', 'alpn', 'clientIp', 'path', 'headers', 'method', 'query', 'tlsVersion'].filter(
     (key) => ownValue(raw, key) !== undefined && ownValue(match, key) === undefined,
   );
-  if (unread.length > 0) return `unread ${draft.index}`;
+  const targets = draft.route.action?.targets ?? [];
+  // What none of its targets takes goes on to the next route, so it is not the same as one that takes everything.
+  const isChoosy = targets.length > 0 && targets.every(({ match: own }) => own !== undefined);
+  if (unread.length > 0 || isChoosy) return `apart ${draft.index}`;
   const protocol = askedProtocol(draft);
-  const lists = [match?.domains, match?.alpn, match?.clientIp].map((list) => list?.toSorted() ?? null);
-  return JSON.stringify([protocol === 'tcp' ? null : protocol, ...lists]);
+  const lists = [match.domains, match.alpn, match.clientIp, match.method].map((list) => list?.toSorted() ?? null);
+  const fields = [lowerCaseNames(match.headers), match.query ?? {}].map((record) => sortedEntries(record));
+  return JSON.stringify([protocol === 'tcp' ? null : protocol, match.path ?? null, ...lists, ...fields]);
+}
+
+function lowerCaseNames(record: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(record).map(([name, pattern]) => [name.toLowerCase(), pattern]));
+}
+
+function sortedEntries(record: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
+  return Object.entries(record).toSorted(([left], [right]) => (left < right ? -1 : 1));
 }
 
 function checkListenerPorts({ sections, routes }: Draft, ports: readonly number[]): readonly Finding[] {

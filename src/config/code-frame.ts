@@ -1,7 +1,7 @@
 /**
  * The line of a file that a problem is about, with a caret under it, and nothing on it that may be a secret.
  *
- * Must never do: show what stands under `authentication`, a password, a key or a token, on one line or on many.
+ * Must never do: show what stands under `authentication`, a password, a key, a cookie or a token, on one line or on many.
  */
 
 /**
@@ -38,7 +38,7 @@ function cut(content: string, start: number): string {
 }
 
 const secretKey =
-  /(["']?)\b(authentication|credentials?|pass(?:words?|phrases?|wd)?|[\w-]{0,40}(?:secret|token|key)s?|eab|pfx)\1\s*:/i;
+  /(["']?)\b(authentication|[\w-]{0,40}authorization|[\w-]{0,40}cookies?|credentials?|pass(?:words?|phrases?|wd)?|[\w-]{0,40}(?:secret|token|key)s?|eab|pfx)\1\s*:/i;
 
 /** The lines of a text, everything after a secret's key replaced, and whatever is indented below it. */
 export function visibleLines(text: string): readonly string[] {

@@ -5,6 +5,7 @@
  * Read first: docs/guides/configuration.md.
  */
 import type { Detect } from '../protocols/detector.ts';
+import type { FetchHandler, NodeHandler, RedirectAction, SocketHandler } from '../routing/http-plan.ts';
 import type { BlockManner, Interpreter, LogLevel } from '../routing/plan.ts';
 
 /** Returns what it is given; it only lends the types. */
@@ -21,6 +22,8 @@ export interface SallyportConfig {
   readonly timeouts?: ProxyTimeouts;
   /** `false` switches a built-in detector off; a function adds one, under a name that `match.protocol` may use. */
   readonly detectors?: Readonly<Record<string, boolean | Detect>>;
+  /** Proxies in front of this one, whose `X-Forwarded-*` and `Forwarded` fields are believed. Default: none. */
+  readonly trustedProxies?: string | readonly string[];
   /** Default: `compiled`. */
   readonly interpreter?: Interpreter;
   readonly log?: { /** Default: `info`. */ readonly level?: LogLevel };
@@ -44,22 +47,34 @@ export interface RouteConfig {
   readonly match: MatchConfig;
   /** Higher first; then specificity; then order. Default: 0. */
   readonly priority?: number;
-  readonly action: ForwardConfig | BlockConfig;
+  readonly action: ActionConfig;
   /** On the route or in its action, not both. */
   readonly tls?: TlsConfig;
+  /** On the route or in its action, not both. */
+  readonly security?: SecurityConfig;
   readonly timeouts?: RouteTimeouts;
   readonly interpreter?: Interpreter;
   /** `true`: a client that sent FIN and nothing else before the dial completed is still connected. Default: `false`. */
   readonly keepHalfOpen?: boolean;
 }
 
-/** All criteria that are given must hold; within a list any may. */
-export interface MatchConfig {
+/** What of a request may be asked for. Values are exact text, a glob such as `a*`, or `/a regular expression/`. */
+export interface HttpMatchConfig {
+  /** `/exact`, `/users/:id`, `/files/*`. */
+  readonly path?: string;
+  /** Upper case. */
+  readonly method?: string | readonly string[];
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+}
+
+/** All criteria that are given must hold; within a list any may. Without TLS, those of HTTP mean plain HTTP. */
+export interface MatchConfig extends HttpMatchConfig {
   /** 0 lets the system choose. */
   readonly ports: PortsConfig | readonly PortsConfig[];
   /** Asked for by SNI or Host: exact, `*.example`, `example.*`, or any glob of labels. */
   readonly domains?: string | readonly string[];
-  /** What the first bytes must be: `tcp` (anything), a built-in detector's name, or one of your own. */
+  /** What is spoken: `tcp` (anything), a built-in detector's name, `websocket`, or one of your own. */
   readonly protocol?: string;
   /** Application protocols offered in the TLS client hello. */
   readonly alpn?: string | readonly string[];
@@ -75,25 +90,132 @@ export interface TargetConfig {
   readonly port: number | string;
 }
 
-interface ActionConfig {
-  readonly tls?: TlsConfig;
+/** A target may be for some requests only. */
+export interface ListedTargetConfig extends TargetConfig {
+  readonly match?: HttpMatchConfig;
 }
 
-/** Connects to a target and carries bytes both ways. Give `target` or `targets`. */
-export interface ForwardConfig extends ActionConfig {
+export type ActionConfig = ForwardConfig | RedirectConfig | RespondConfig | BlockConfig | HandlerConfig;
+
+interface AnyAction {
+  readonly tls?: TlsConfig;
+  readonly security?: SecurityConfig;
+}
+
+/** Connects to a target and carries bytes or requests. Give `target` or `targets`. */
+export interface ForwardConfig extends AnyAction {
   readonly type: 'forward';
   readonly target?: TargetConfig;
-  /** Taken in turn. */
-  readonly targets?: readonly TargetConfig[];
+  /** Those that take the request are taken in turn. */
+  readonly targets?: readonly ListedTargetConfig[];
+  /** What HTTP requests are sent in. Default: `http1`, and `h2` where the route's protocol is `h2c`. */
+  readonly upstreamProtocol?: 'http1' | 'h2';
+  readonly rewrite?: RewriteConfig;
   readonly engine?: 'node';
 }
 
+/** Sends HTTP clients elsewhere. */
+export interface RedirectConfig extends AnyAction {
+  readonly type: 'redirect';
+  /** `{scheme}`, `{host}`, `{port}`, `{path}`, `{query}` and `{param:name}` are replaced. */
+  readonly to: string;
+  /** Default: 308. */
+  readonly status?: RedirectAction['status'];
+}
+
+/** Answers HTTP requests by itself. */
+export interface RespondConfig extends AnyAction {
+  readonly type: 'respond';
+  /** 200 to 599. Default: 200. */
+  readonly status?: number;
+  /** Default: empty. */
+  readonly body?: string;
+  /** Default: `content-type: text/plain; charset=utf-8`. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+}
+
 /** Lets the client go. */
-export interface BlockConfig extends ActionConfig {
+export interface BlockConfig extends AnyAction {
   readonly type: 'block';
   /** RST, FIN, or the refusal of the client's own protocol and then FIN. Default: `reset`. */
   readonly how?: BlockManner;
 }
+
+/** Hands the connection, or every request of it, to a function. */
+export type HandlerConfig = SocketHandlerConfig | HttpHandlerConfig | OlderSocketHandlerConfig;
+
+/** The function gets the client's stream with every byte still unread. */
+export interface SocketHandlerConfig extends AnyAction {
+  readonly type: 'handler' | 'socket-handler';
+  readonly socketHandler: SocketHandler;
+}
+
+/** An older spelling of the same. */
+export interface OlderSocketHandlerConfig extends AnyAction {
+  readonly type: 'socket-handler';
+  readonly handler: SocketHandler;
+}
+
+/** A function of two or more parameters is Node's `(request, response)`; of fewer, `(request) => Response`. */
+export interface HttpHandlerConfig extends AnyAction {
+  readonly type: 'handler';
+  readonly httpHandler: NodeHandler | FetchHandler | { readonly fetch: FetchHandler };
+  readonly rewrite?: RewriteConfig;
+}
+
+export interface RewriteConfig {
+  /** Taken off the front of the path. */
+  readonly stripPrefix?: string;
+  /** The whole path: `:params` of `match.path`, `*` for its rest. */
+  readonly path?: string;
+  readonly headers?: FieldsConfig;
+  readonly response?: { readonly headers?: FieldsConfig };
+}
+
+export interface FieldsConfig {
+  /** Instead of whatever was there. `host`, in requests, rewrites the authority. */
+  readonly set?: Readonly<Record<string, string | readonly string[]>>;
+  readonly remove?: string | readonly string[];
+}
+
+export interface SecurityConfig {
+  /** HTTP only. */
+  readonly authentication?: BasicConfig | JwtConfig;
+}
+
+export interface BasicConfig {
+  readonly type: 'basic';
+  /** What a browser shows. Default: `sallyport`. */
+  readonly realm?: string;
+  /** Passwords as `sallyport hash-password` prints them, as bcrypt hashes, or plain. */
+  readonly credentials: readonly { readonly username: string; readonly password: string }[];
+  /** `true`: the upstream sees the Authorization field. Default: `false`. */
+  readonly forward?: boolean;
+}
+
+export interface JwtConfig {
+  readonly type: 'jwt';
+  readonly jwksUrl: string;
+  readonly issuer?: string;
+  /** One of them must be in `aud`. */
+  readonly audience?: string | readonly string[];
+  /** Default: every asymmetric one. */
+  readonly algorithms?: JwtAlgorithm | readonly JwtAlgorithm[];
+  /** `true`: the upstream sees the Authorization field. Default: `false`. */
+  readonly forward?: boolean;
+}
+
+export type JwtAlgorithm =
+  | 'RS256'
+  | 'RS384'
+  | 'RS512'
+  | 'PS256'
+  | 'PS384'
+  | 'PS512'
+  | 'ES256'
+  | 'ES384'
+  | 'ES512'
+  | 'EdDSA';
 
 /** `passthrough`: the client hello is read for its names, nothing is decrypted. */
 export interface TlsConfig {
@@ -128,12 +250,27 @@ interface EarlyTimeouts {
   readonly linger?: Duration;
 }
 
-export interface ListenerTimeouts extends EarlyTimeouts {
+interface HttpWaits {
+  /** The head of a request, absolute. Default: 10 s. */
+  readonly requestHead?: Duration;
+  /** Between two requests of a connection. Default: 15 s. */
+  readonly keepAlive?: Duration;
+}
+
+export interface ListenerTimeouts extends EarlyTimeouts, HttpWaits {
   /** In ACCEPTED, until admitted or refused. Default: 1 s. */
   readonly admission?: Duration;
 }
 
-export interface RouteTimeouts extends EarlyTimeouts {
+export interface RouteTimeouts extends EarlyTimeouts, HttpWaits {
+  /** Between two reads of a request's body. Default: 30 s. */
+  readonly requestBody?: Duration;
+  /** To the first byte of a response, then between bytes. Default: 60 s. */
+  readonly response?: Duration;
+  /** Waiting for a place in the pool of the upstream. Default: 5 s. */
+  readonly queue?: Duration;
+  /** An unused pooled connection to the upstream. Default: 30 s. */
+  readonly poolIdle?: Duration;
   /** One dial attempt. Default: 5 s. */
   readonly dial?: Duration;
   /** All attempts and the waits between them. Default: 15 s. */

@@ -1,13 +1,15 @@
 /**
  * Deadlines in force before a route is known, per port, and whether the routes of a port can agree on them.
  *
- * Decides: `sniff` and `serverFirst` run before a route is chosen, so one value must hold for all routes of the port.
+ * Decides: `sniff`, `serverFirst` and `requestHead` run before a route is chosen, so one value must hold for all routes of
+ * the port; `requestHead` for those that are served as HTTP.
  * Read first: `resolve-timeouts.ts`.
  */
 import type { DeadlineName, TimeoutsPlan } from '../machines/connection/delays.ts';
 import type { Draft, DraftRoute } from './draft.ts';
-import type { Finding } from './finding.ts';
 import { formatDuration } from './duration.ts';
+import type { Finding } from './finding.ts';
+import { needsHttp } from './http-needs.ts';
 import type { Places } from './places.ts';
 import { routesByPort } from './ports.ts';
 import { resolveTimeouts, type TimeoutsLevel, withDeadline } from './resolve-timeouts.ts';
@@ -29,10 +31,10 @@ export function resolveAllTimeouts({ sections, routes }: Draft, places: Places):
   for (const [port, candidates] of byPort(routes)) {
     const own = sections.listeners?.[port]?.timeouts;
     const base = resolveTimeouts([{ own, path: ['listeners', String(port), 'timeouts'] }, top], places);
-    const candidatePlans = candidates.flatMap(({ index }) => plans[index] ?? []);
+    const plansFor = (name: EarlyDeadline) => concerned(name, candidates).flatMap(({ index }) => plans[index] ?? []);
     listeners.set(
       port,
-      early.reduce((plan, name) => (own?.[name] === undefined ? adopt(plan, name, candidatePlans) : plan), base),
+      early.reduce((plan, name) => (own?.[name] === undefined ? adopt(plan, name, plansFor(name)) : plan), base),
     );
   }
   return { proxy: resolveTimeouts([top], places), routes: plans, listeners };
@@ -47,9 +49,9 @@ export function checkEarlyDeadlines(
   for (const [port, candidates] of byPort(routes)) {
     for (const name of early) {
       const listener = sections.listeners?.[port]?.timeouts?.[name];
-      const others =
-        listener === undefined ? candidates.map(({ index }) => plans[index]?.values[name] ?? null) : [listener];
-      for (const { index, route } of candidates) {
+      const asked = concerned(name, candidates);
+      const others = listener === undefined ? asked.map(({ index }) => plans[index]?.values[name] ?? null) : [listener];
+      for (const { index, route } of asked) {
         const own = route.timeouts?.[name];
         const path = ['routes', index, 'timeouts', name];
         const values = own === undefined ? [] : distinct([own, ...others], name);
@@ -66,7 +68,13 @@ export function checkEarlyDeadlines(
   return [...findings.values()];
 }
 
-const early = ['sniff', 'serverFirst'] as const satisfies readonly DeadlineName[];
+const early = ['sniff', 'serverFirst', 'requestHead'] as const satisfies readonly DeadlineName[];
+type EarlyDeadline = (typeof early)[number];
+
+/** The routes of a port that a deadline is about. */
+function concerned(name: EarlyDeadline, candidates: readonly DraftRoute[]): readonly DraftRoute[] {
+  return name === 'requestHead' ? candidates.filter(needsHttp) : candidates;
+}
 
 function byPort(routes: readonly DraftRoute[]): ReadonlyMap<number, readonly DraftRoute[]> {
   return routesByPort(routes, ({ route }) => route.match?.ports ?? []);

@@ -9,6 +9,7 @@ import { builtinDetectors } from '../protocols/builtin-detectors.ts';
 import type { ProxyPlan } from '../routing/plan.ts';
 import { buildPlan } from './build-plan.ts';
 import { checkDetectors, protocolNames } from './check-detectors.ts';
+import { checkHttpDeadlines } from './check-http-deadlines.ts';
 import { checkHoldTime, type HoldTime } from './check-hold-time.ts';
 import { checkRoute } from './check-route.ts';
 import { checkRoutes } from './check-routes.ts';
@@ -75,6 +76,7 @@ export function resolveSource(source: ConfigSource, { env = {}, sets = [], holdT
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems, source.text);
   return buildPlan({
     config: parsed.data,
+    draft,
     timeouts,
     places,
     builtIn: builtinDetectors,
@@ -89,6 +91,7 @@ function checkAll(draft: Draft): readonly Finding[] {
     ...checkDetectors(draft.sections, builtIn),
     ...draft.routes.flatMap((route) => checkRoute(route, protocols)),
     ...checkRoutes(draft),
+    ...checkHttpDeadlines(draft),
   ];
 }
 

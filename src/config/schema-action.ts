@@ -1,11 +1,15 @@
 /**
  * The schema of a route's `action` and of `tls`.
  *
- * Decides: the form of each option, and which options belong to later parts. Whether they fit each other and the match is
- * decided by `check-action.ts`.
+ * Decides: the form of each option of forward and block, and which options belong to later parts. Whether they fit each
+ * other and the match is decided by `check-action.ts`. Read first: `schema-answer.ts` for the other types.
  */
 import { z } from 'zod';
 
+import { answerShape } from './schema-answer.ts';
+import { targetMatchSchema } from './schema-http-match.ts';
+import { rewriteSchema } from './schema-rewrite.ts';
+import { securitySchema } from './schema-security.ts';
 import { notBuilt, offUntilBuilt, oneOrMany, wholeNumber } from './schema-values.ts';
 
 type Asked = { readonly input: unknown };
@@ -50,7 +54,12 @@ function targetError({ input }: Asked): string {
 const targetShape = { host, port: targetPortOrLater, unix: notBuilt('a UNIX socket as a target') };
 const target = z.strictObject(targetShape, { error: targetError });
 const targetInList = z.strictObject(
-  { ...targetShape, match: notBuilt('a match of a single target') },
+  {
+    ...targetShape,
+    match: targetMatchSchema
+      .meta({ description: 'The requests this target takes; HTTP only. Default: all.' })
+      .optional(),
+  },
   { error: targetError },
 );
 
@@ -75,8 +84,7 @@ export const tlsSchema = z.strictObject(
   { error: 'an object, such as { mode: passthrough }' },
 );
 
-const actionTypes = ['forward', 'block'] as const;
-const laterActionTypes: readonly unknown[] = ['redirect', 'respond', 'handler', 'socket-handler'];
+const actionTypes = ['forward', 'redirect', 'respond', 'block', 'handler', 'socket-handler'] as const;
 
 const engine = z
   .enum(['node'], { error: ({ input }) => (input === 'nftables' ? 'engine nftables is not built yet' : 'node') })
@@ -85,12 +93,10 @@ const engine = z
 
 export const actionSchema = z.strictObject(
   {
-    type: z
-      .enum(actionTypes, {
-        error: ({ input }) =>
-          laterActionTypes.includes(input) ? `action type ${String(input)} is not built yet` : 'forward or block',
-      })
-      .meta({ description: 'forward: connect to a target and carry bytes both ways. block: let the client go.' }),
+    type: z.enum(actionTypes, { error: 'forward, redirect, respond, block or handler' }).meta({
+      description:
+        'forward: connect to a target and carry bytes or requests. redirect, respond: answer HTTP requests. block: let the client go. handler: a function of yours (socket-handler is accepted too).',
+    }),
     target: target.meta({ description: 'Where to connect to.' }).optional(),
     targets: oneOrMany(targetInList, 'a list of { host, port }')
       .meta({ description: 'Several places, taken in turn.' })
@@ -105,22 +111,25 @@ export const actionSchema = z.strictObject(
     engine,
     forwardingEngine: engine,
     tls: tlsSchema.optional(),
-    security: notBuilt('security'),
+    security: securitySchema.meta({ description: 'As security of the route, never both.' }).optional(),
     pool: notBuilt('action.pool'),
     dialer: notBuilt('action.dialer'),
-    upstreamProtocol: notBuilt('action.upstreamProtocol'),
+    upstreamProtocol: z
+      .enum(['http1', 'h2'], { error: 'http1 or h2' })
+      .meta({
+        description:
+          'forward: what HTTP requests are sent to the upstream in. Default: http1, and h2 where protocol is h2c.',
+      })
+      .optional(),
     sendProxyProtocol: offUntilBuilt('action.sendProxyProtocol'),
     preserveSourceIP: offUntilBuilt('action.preserveSourceIP'),
-    rewrite: notBuilt('action.rewrite'),
-    to: notBuilt('action.to'),
-    status: notBuilt('action.status'),
-    body: notBuilt('action.body'),
-    headers: notBuilt('action.headers'),
-    socketHandler: notBuilt('action.socketHandler'),
-    httpHandler: notBuilt('action.httpHandler'),
+    rewrite: rewriteSchema.meta({ description: 'What of a request and its response is changed.' }).optional(),
+    ...answerShape,
   },
   { error: 'an object, such as { type: forward, target: { host: 127.0.0.1, port: 3000 } }' },
 );
+
+export type ActionInput = z.output<typeof actionSchema>;
 
 /** A name of letters, digits, dots and hyphens, or an address; colons only as IPv6 has them. */
 function isHost(text: string): boolean {

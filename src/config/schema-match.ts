@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { parseAddressPattern } from '../routing/access.ts';
 import type { PortRange } from '../routing/plan.ts';
 import { readDomain } from './domain.ts';
+import { httpMatchShape } from './schema-http-match.ts';
 import { label, notBuilt, oneOrMany, wholeNumber } from './schema-values.ts';
 
 const portExpected = 'a port (0 to 65535), a range { from, to }, or a list of those';
@@ -46,8 +47,8 @@ const domain = z.string({ error: domainExpected }).transform((text, context) => 
   return z.NEVER;
 });
 
-const addressExpected = 'an address, a CIDR block such as 10.0.0.0/8, or a glob such as 10.0.*';
-const address = z.string({ error: addressExpected }).transform((text, context) => {
+export const addressExpected = 'an address, a CIDR block such as 10.0.0.0/8, or a glob such as 10.0.*';
+export const address = z.string({ error: addressExpected }).transform((text, context) => {
   const wrong = parseAddressPattern(text);
   if (wrong === null) return text;
   context.addIssue({ code: 'custom', message: `this ${wrong}`, params: { expected: addressExpected } });
@@ -67,10 +68,7 @@ export const matchSchema = z.strictObject(
       .meta({ description: 'Application protocols offered in the TLS client hello; any of them.' })
       .optional(),
     clientIp: oneOrMany(address, addressExpected).meta({ description: 'Client addresses; any of them.' }).optional(),
-    path: notBuilt('match.path'),
-    headers: notBuilt('match.headers'),
-    method: notBuilt('match.method'),
-    query: notBuilt('match.query'),
+    ...httpMatchShape,
     tlsVersion: notBuilt('match.tlsVersion'),
   },
   { error: 'an object, such as { ports: 8080 }' },

@@ -7,6 +7,7 @@ import { z } from 'zod';
 
 import { actionSchema, tlsSchema } from './schema-action.ts';
 import { matchSchema } from './schema-match.ts';
+import { securitySchema } from './schema-security.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
 import { label, notBuilt, oneOrMany, toggle, wholeNumber } from './schema-values.ts';
 
@@ -27,7 +28,9 @@ const routeShape = {
     .optional(),
   action: actionSchema,
   tls: tlsSchema.meta({ description: 'Also accepted as action.tls, never both.' }).optional(),
-  security: notBuilt('security'),
+  security: securitySchema
+    .meta({ description: 'Who may pass. Also accepted as action.security, never both.' })
+    .optional(),
   timeouts: timeoutsSchema('route').optional(),
   queue: notBuilt('queue'),
   onReload: notBuilt('onReload'),

@@ -54,17 +54,16 @@ function defaultText(name: DeadlineName): string {
   return `${ms} ms`;
 }
 
-const later: ReadonlySet<DeadlineName> = new Set([
-  'queue',
-  'readinessDelay',
-  'requestHead',
-  'requestBody',
-  'response',
-  'keepAlive',
-  'poolIdle',
-]);
 const wholeProxy: ReadonlySet<DeadlineName> = new Set(['startup', 'drain', 'readinessDelay']);
-const beforeRoute: ReadonlySet<DeadlineName> = new Set(['admission', 'sniff', 'serverFirst', 'linger']);
+/** `keepAlive` before the first request; after it, the route's own counts. */
+const beforeRoute: ReadonlySet<DeadlineName> = new Set([
+  'admission',
+  'sniff',
+  'serverFirst',
+  'linger',
+  'requestHead',
+  'keepAlive',
+]);
 
 function whyNot(name: DeadlineName, scope: TimeoutsScope): string | null {
   if (scope !== 'proxy' && wholeProxy.has(name)) {
@@ -73,7 +72,6 @@ function whyNot(name: DeadlineName, scope: TimeoutsScope): string | null {
   if (scope === 'route' && name === 'admission') {
     return 'admission is declared here but cannot be enforced here: it has passed before a route is known; set it under the top-level timeouts';
   }
-  if (later.has(name) && name !== 'readinessDelay') return `the ${name} deadline is not built yet`;
   if (scope === 'listener' && !beforeRoute.has(name)) {
     return `${name} is declared here but cannot be enforced here: a route is known by then; set it on the routes or under the top-level timeouts`;
   }

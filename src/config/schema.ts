@@ -8,6 +8,7 @@
 import { z } from 'zod';
 
 import type { Detect } from '../protocols/detector.ts';
+import { address, addressExpected } from './schema-match.ts';
 import { interpreterSchema, routeSchema } from './schema-route.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
 import { count, duration, label, notBuilt, offUntilBuilt, toggle } from './schema-values.ts';
@@ -77,6 +78,12 @@ const fraction = z.union([z.number().min(0).max(1), z.string().regex(/^(?:0(?:\.
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
+/** Nobody may be said, too. */
+const trustedProxiesSchema = z.union(
+  [address.transform((one) => [one]), z.array(address, { error: addressExpected }).readonly()],
+  { error: addressExpected },
+);
+
 const sections = {
   $schema: z.string({ error: 'text' }).meta({ description: 'For editors; not read.' }).optional(),
   listeners: z.record(listenerKey, listenerSchema, { error: 'an object whose keys are ports' }).optional(),
@@ -120,7 +127,9 @@ const sections = {
     )
     .optional(),
   pools: notBuilt('pools'),
-  trustedProxies: notBuilt('trustedProxies'),
+  trustedProxies: trustedProxiesSchema
+    .meta({ description: 'Proxies in front of this one, whose X-Forwarded-* and Forwarded fields are believed.' })
+    .optional(),
   acme: notBuilt('acme'),
 };
 

@@ -6,7 +6,8 @@
 import type { Path } from './path.ts';
 import { isRecord } from './plain.ts';
 
-const secretPart = /authentication|credential|pass(word|phrase|wd)?$|secret|token|keys?$|^eab$|^pfx$/i;
+const secretPart =
+  /authentication|authorization|cookie|credential|pass(word|phrase|wd)?$|secret|token|keys?$|^eab$|^pfx$/i;
 const charsMax = 60;
 
 /** @param template the text as written, where it held placeholders: what came from the environment is not repeated. */

@@ -3,7 +3,9 @@
  */
 import type { TimeoutsPlan } from '../machines/connection/delays.ts';
 import { asksTheSame } from './check-routes.ts';
-import { askedProtocol } from './check-route.ts';
+import { askedProtocol, handsOverSocket, httpProtocols, needsHttp } from './http-needs.ts';
+import { passwordForm } from './password-form.ts';
+import type { Path } from './path.ts';
 import type { Draft } from './draft.ts';
 import { formatDuration } from './duration.ts';
 import type { Places } from './places.ts';
@@ -16,6 +18,8 @@ export function warningsOf(draft: Draft, timeouts: ResolvedTimeouts, places: Pla
     ...contradictions(draft, timeouts),
     ...deafRoutes(draft, places),
     ...shadowed(draft, places),
+    ...secrets(draft, places),
+    ...handedOver(draft, places),
   ];
 }
 
@@ -54,9 +58,10 @@ function beaten(
 function deafRoutes({ sections: { detectors = {} }, routes }: Draft, places: Places): readonly string[] {
   return routes.flatMap((route) => {
     const protocol = askedProtocol(route);
-    if (protocol === null || detectors[protocol] !== false) return [];
+    const detector = protocol === 'websocket' ? 'http' : protocol;
+    if (detector === null || detectors[detector] !== false) return [];
     return [
-      `${places.describe(['routes', route.index, 'match'], 'key')}: asks for ${protocol}, whose detector is switched off; such clients are refused (refused.protocol)`,
+      `${places.describe(['routes', route.index, 'match'], 'key')}: asks for ${protocol}, ${detector === protocol ? 'whose' : 'and the http'} detector is switched off; such clients are refused (refused.protocol)`,
     ];
   });
 }
@@ -72,6 +77,49 @@ function shadowed({ routes }: Draft, places: Places): readonly string[] {
       sentences.set(
         low.index,
         `${places.describe(['routes', low.index], 'key')}: never chosen on port ${port} while routes[${high.index}] asks for the same with a higher priority`,
+      );
+    }
+  }
+  return [...sentences.values()];
+}
+
+/** Credentials that anybody on the way can read, and passwords that whoever reads the file can use. */
+function secrets({ routes }: Draft, places: Places): readonly string[] {
+  return routes.flatMap((draft) => {
+    const { index, route } = draft;
+    const base = route.security === undefined ? ['action', 'security'] : ['security'];
+    const written = (route.security ?? route.action?.security)?.authentication;
+    if (written === undefined) return [];
+    const path: Path = ['routes', index, ...base, 'authentication'];
+    const plain = (written.credentials ?? []).flatMap(({ password }, at) =>
+      passwordForm(password).form === 'plain' ? [[...path, 'credentials', at, 'password']] : [],
+    );
+    return [
+      `${places.describe(path, 'key')}: without tls this is plain HTTP, and credentials travel in the clear`,
+      ...plain.map(
+        (one) => `${places.describe(one, 'key')}: a plain password; sallyport hash-password makes a hash of it`,
+      ),
+      ...(written.jwksUrl?.startsWith('http:') === true
+        ? [
+            `${places.describe([...path, 'jwksUrl'], 'key')}: the keys that tokens are checked with come over plain HTTP`,
+          ]
+        : []),
+    ];
+  });
+}
+
+/** A socket handler beside routes that are served request by request: it is not given their connections. */
+function handedOver({ routes }: Draft, places: Places): readonly string[] {
+  const sentences = new Map<number, string>();
+  for (const [port, candidates] of routesByPort(routes, ({ route }) => route.match?.ports ?? [])) {
+    const http = candidates.find(needsHttp);
+    for (const draft of http === undefined ? [] : candidates.filter(handsOverSocket)) {
+      const protocol = askedProtocol(draft);
+      const mayBeHttp = protocol === null || protocol === 'tcp' || httpProtocols.has(protocol);
+      if (!mayBeHttp || sentences.has(draft.index)) continue;
+      sentences.set(
+        draft.index,
+        `${places.describe(['routes', draft.index], 'key')}: a socket handler is given no HTTP on port ${port}, which routes[${http?.index}] makes a port whose HTTP is served request by request`,
       );
     }
   }

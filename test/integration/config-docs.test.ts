@@ -1,22 +1,37 @@
 /**
- * The examples of docs/guides/configuration.md do what the guide says: what is built loads, what is not says so.
+ * The examples of the guides do what the guides say: what is built loads, what is not says so.
  */
-import { readFile } from 'node:fs/promises';
-import { describe, expect, test } from 'vitest';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { ConfigError, type ConfigProblem } from '../../src/config/problems.ts';
 import { configFileNames } from '../../src/config/load.ts';
+import { parsePath, type Path } from '../../src/config/path.ts';
+import { isRecord, valueAt } from '../../src/config/plain.ts';
 import { readYaml } from '../../src/config/read-yaml.ts';
-import { resolveSource } from '../../src/config/resolve.ts';
+import { resolveConfig, resolveSource } from '../../src/config/resolve.ts';
 import { deadlineNames, deadlines } from '../../src/machines/connection/delays.ts';
 import { builtinDetectors } from '../../src/protocols/builtin-detectors.ts';
+import { sallyportEnds } from '../support/command.ts';
 
-const guide = await readFile(new URL('../../docs/guides/configuration.md', import.meta.url), 'utf8');
+const guideOf = (name: string) => readFile(new URL(`../../docs/guides/${name}.md`, import.meta.url), 'utf8');
+const guide = await guideOf('configuration');
+const httpGuide = await guideOf('http');
 
 /** The fenced block of this title. */
-function block(title: string): string {
-  const found = new RegExp(`^\`\`\`\\w+ title=${title.replaceAll('.', '\\.')}\\n(.*?)^\`\`\`$`, 'ms').exec(guide)?.[1];
+function block(title: string, text = guide): string {
+  const found = new RegExp(`^\`\`\`\\w+ title=${title.replaceAll('.', '\\.')}\\n(.*?)^\`\`\`$`, 'ms').exec(text)?.[1];
   if (found === undefined) throw new Error(`the guide has no block titled ${title}`);
   return found;
+}
+
+/** Takes one value out; what is not there is taken out already. */
+function removeAt(value: unknown, path: Path): void {
+  const around = valueAt(value, path.slice(0, -1));
+  const key = path.at(-1);
+  if (Array.isArray(around)) around.splice(Number(key), 1);
+  else if (isRecord(around) && key !== undefined) Reflect.deleteProperty(around, key);
 }
 
 function problemsOf(title: string): readonly ConfigProblem[] {
@@ -32,7 +47,15 @@ function problemsOf(title: string): readonly ConfigProblem[] {
 describe('the guide', () => {
   test('A03: its example loads, with a warning for each key that does nothing yet', () => {
     const plan = resolveSource(readYaml('sallyport.yaml', block('sallyport.yaml')));
-    expect(plan.routes.map(({ name }) => name)).toEqual(['api', 'web', 'cache', 'closed', 'mysql']);
+    expect(plan.routes.map(({ name }) => name)).toEqual([
+      'api',
+      'web',
+      'to-https',
+      'health',
+      'cache',
+      'closed',
+      'mysql',
+    ]);
     expect(plan.listeners.map(({ port }) => port)).toEqual([443, 2323, 3306, 8080]);
     expect(plan.routes[0]?.timeouts.values).toMatchObject({
       dial: 5_000,
@@ -40,12 +63,15 @@ describe('the guide', () => {
       halfClosed: 60_000,
       lifetime: null,
     });
-    expect(plan.warnings.map((warning) => / (\w+): accepted, and does nothing yet$/.exec(warning)?.[1])).toEqual([
-      'admin',
-      'store',
-      'trace',
-      'workers',
+    expect(plan.routes.filter(({ needsHttp }) => needsHttp).map(({ name }) => name)).toEqual([
+      'web',
+      'to-https',
+      'health',
     ]);
+    expect(plan.trustedProxies).toEqual(['10.0.0.0/8']);
+    const idle = plan.warnings.flatMap((warning) => / (\w+): accepted, and does nothing yet$/.exec(warning)?.[1] ?? []);
+    expect(idle).toEqual(['admin', 'store', 'trace', 'workers']);
+    expect(plan.warnings.slice(idle.length)).toEqual([expect.stringContaining('credentials travel in the clear')]);
   });
 
   test('X03: of the whole language, exactly what is not built yet is refused, each at its own line', () => {
@@ -56,20 +82,43 @@ describe('the guide', () => {
       expect(lines[(line ?? 0) - 1]).toContain(`${/[^.]+$/.exec(path)?.[0]}:`);
     }
     expect(problems.map(({ path }) => path)).toEqual([
-      ...['path', 'headers', 'method', 'query', 'tlsVersion'].map((key) => `routes[0].match.${key}`),
-      ...['upstreamProtocol', 'sendProxyProtocol', 'rewrite'].map((key) => `routes[0].action.${key}`),
+      'routes[0].match.tlsVersion',
+      'routes[0].action.sendProxyProtocol',
       ...['mode', 'certificate', 'acme', 'minVersion'].map((key) => `routes[0].tls.${key}`),
-      'routes[0].security',
+      ...['ipAllowList', 'ipBlockList', 'onBan', 'maxConnections', 'maxConnectionsPerIp', 'rateLimit'].map(
+        (key) => `routes[0].security.${key}`,
+      ),
       'routes[0].onReload',
-      ...['type', 'to', 'status'].map((key) => `routes[1].action.${key}`),
-      'routes[2].match.path',
-      ...['type', 'status', 'body'].map((key) => `routes[2].action.${key}`),
       'routes[4].action.pool',
       'pools',
       'listeners.443.acceptProxyProtocol',
-      'trustedProxies',
       'acme',
     ]);
+  });
+
+  test('A03: without those keys the whole language loads', () => {
+    const { value } = readYaml('whole-language.yaml', block('whole-language.yaml'));
+    // `alpn` is what a handshake offers, and the handshake is what is not built yet; so is all that `mysql` forwards to.
+    const paths = [
+      ...problemsOf('whole-language.yaml').map(({ path }) => path),
+      'routes[0].match.alpn',
+      'routes[0].tls',
+    ];
+    for (const path of paths) removeAt(value, parsePath(path) ?? []);
+    removeAt(value, ['routes', 4]);
+    removeAt(value, ['listeners']);
+    const plan = resolveConfig(value);
+    expect(plan.routes.map(({ name, needsHttp }) => [name, needsHttp])).toEqual([
+      ['api', true],
+      ['to-https', true],
+      ['health', true],
+      ['closed', false],
+    ]);
+    expect(plan.routes[0]).toMatchObject({
+      match: { http: { path: '/v1/users/:id/*', methods: ['GET', 'POST'] } },
+      rewrite: { stripPrefix: '/v1', path: '/users/:id' },
+      authentication: { type: 'basic' },
+    });
   });
 
   test('X05: no password of the whole language is repeated', () => {
@@ -96,6 +145,37 @@ describe('the guide', () => {
           name,
           units.filter(([factor]) => ms % factor === 0).map(([factor, unit]) => `${ms / factor} ${unit}`)[0],
         ]);
+    }
+  });
+});
+
+describe('the guide to HTTP', () => {
+  test.each([...httpGuide.matchAll(/^```yaml title=(\S+)$/gm)].map(([, title = '']) => title))(
+    'A03: its example %s loads, and every route of it is one of HTTP',
+    (title) => {
+      const plan = resolveSource(readYaml(title, block(title, httpGuide)));
+      expect(plan.routes.map(({ name, needsHttp }) => [name, needsHttp])).toEqual(
+        plan.routes.map(({ name }) => [name, true]),
+      );
+      for (const warning of plan.warnings) expect(warning).toContain('credentials travel in the clear');
+    },
+  );
+
+  test('K03: its handlers load as a program: one in the form of fetch, one in that of Node, one for bytes', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-guide-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'handlers.config.ts'), block('handlers.config.ts', httpGuide));
+    const { exitCode, out } = await sallyportEnds(['check', '--json', 'handlers.config.ts'], { folder });
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      routes: ['an HTTP handler (fetch)', 'an HTTP handler (node)', 'a socket handler'].map((action) => ({ action })),
+    });
+  });
+
+  test('A03: it names every deadline of HTTP with its default', () => {
+    for (const name of ['requestHead', 'requestBody', 'response', 'keepAlive', 'poolIdle', 'queue'] as const) {
+      const row = new RegExp(`^\\| [^|]*\`${name}\`[^|]* \\| ([^|]+) \\|`, 'm').exec(httpGuide)?.[1];
+      expect([name, row]).toEqual([name, expect.stringContaining(`${(deadlines[name].defaultMs ?? 0) / 1_000} s`)]);
     }
   });
 });

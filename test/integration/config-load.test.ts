@@ -104,7 +104,9 @@ describe('reading a file', () => {
       [8, 15, 'log.level'],
       [null, null, ''],
     ]);
-    expect(error.report).toContain('sallyport.yaml:5:13: routes[0].action.type: this must be forward or block');
+    expect(error.report).toContain(
+      'sallyport.yaml:5:13: routes[0].action.type: this must be forward, redirect, respond, block or handler',
+    );
     expect(error.report).toContain('  > 5 |       type: forwrd\n      |             ^');
     expect(error.report).toContain('  got: "forwrd"\n  did you mean: forward');
     expect(error.report).toBe(formatProblems(error.problems, text));

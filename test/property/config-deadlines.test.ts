@@ -117,33 +117,92 @@ describe('deadlines', () => {
     ).toHaveLength(1);
   });
 
-  const notBuilt: readonly DeadlineName[] = [
-    'queue',
-    'requestHead',
-    'requestBody',
-    'response',
-    'keepAlive',
-    'poolIdle',
-  ];
   const wholeProxy: readonly DeadlineName[] = ['startup', 'drain', 'admission', 'readinessDelay'];
 
   test('X03: every deadline of the table is accepted at the top level or says that it is not built yet', () => {
     for (const name of deadlineNames) {
-      const refused = notBuilt.includes(name) || name === 'readinessDelay';
+      const refused = name === 'readinessDelay';
       expect([name, complaints({ routes: [web()], timeouts: { [name]: '5s' } }).length]).toEqual([
         name,
         Number(refused),
-      ]);
-    }
-    for (const name of notBuilt) {
-      expect(complaints({ routes: [web()], timeouts: { [name]: '5s' } })).toEqual([
-        `timeouts.${name}: the ${name} deadline is not built yet`,
       ]);
     }
     expect(complaints({ routes: [web()], timeouts: { readinessDelay: '5s' } })).toEqual([
       'timeouts.readinessDelay: a readinessDelay other than 0 is not built yet',
     ]);
     expect(complaints({ routes: [web()], timeouts: { readinessDelay: 0 } })).toEqual([]);
+  });
+
+  const ofHttp = {
+    queue: 5_000,
+    requestHead: 10_000,
+    requestBody: 30_000,
+    response: 60_000,
+    keepAlive: 15_000,
+    poolIdle: 30_000,
+  } as const;
+
+  test('T03: the deadlines of HTTP have defaults, and come from a route, the environment and a flag like any other', () => {
+    const http = { match: { ports: 8080, protocol: 'http' } };
+    expect(onlyRoute(http).timeouts.values).toMatchObject(ofHttp);
+    for (const name of ['queue', 'requestHead', 'requestBody', 'response', 'keepAlive', 'poolIdle'] as const) {
+      const variable = `SALLYPORT_TIMEOUTS_${name.replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`;
+      const of = (more: Record<string, unknown>, options: ResolveOptions = {}) => {
+        const { values, sources } = onlyRoute({ ...http, ...more }, options).timeouts;
+        return [values[name], sources[name]];
+      };
+      expect(of({ timeouts: { [name]: '2s' } })).toEqual([2_000, `routes[0].timeouts.${name}`]);
+      expect(of({}, { env: { [variable]: '3s' } })).toEqual([3_000, variable]);
+      expect(of({}, { sets: [`timeouts.${name}=4s`] })).toEqual([4_000, `--set timeouts.${name}=4s`]);
+    }
+  });
+
+  test('T03: a deadline of HTTP is never zero, negative, infinite or off', () => {
+    for (const name of Object.keys(ofHttp)) {
+      for (const value of [0, '0s', -1, '-5s', 'infinite', Number.POSITIVE_INFINITY, null, false, true]) {
+        const found = routeComplaints({ match: { ports: 1, protocol: 'http' }, timeouts: { [name]: value } });
+        expect([name, value, found.length]).toEqual([name, value, 1]);
+      }
+    }
+  });
+
+  test('X03: a deadline of HTTP is refused where no request would ever meet it, and only there', () => {
+    for (const name of Object.keys(ofHttp)) {
+      const timeouts = { [name]: '5s' };
+      for (const more of [
+        {},
+        { match: { ports: 8080, protocol: 'tcp' } },
+        { match: { ports: 8080, protocol: 'redis' } },
+        { tls: { mode: 'passthrough' } },
+      ])
+        expect(routeComplaints({ ...more, timeouts })).toEqual([
+          `routes[0].timeouts.${name}: ${name} cannot be enforced here: HTTP is not looked into`,
+        ]);
+      const http = web({ name: 'http', match: { ports: 8080, path: '/x' } });
+      const early = name === 'requestHead';
+      expect([name, complaints({ routes: [web({ timeouts }), http] })]).toEqual([
+        name,
+        early ? [expect.stringContaining('HTTP is not looked into')] : [],
+      ]);
+      expect(complaints({ routes: [web()], timeouts })).toEqual([]);
+    }
+    for (const name of ['requestHead', 'keepAlive'])
+      expect(complaints({ routes: [web()], listeners: { 8080: { timeouts: { [name]: '5s' } } } })).toEqual([
+        `listeners.8080.timeouts.${name}: ${name} cannot be enforced here: HTTP is not looked into`,
+      ]);
+  });
+
+  test('T01: requestHead runs before a route is known, so the routes of HTTP on a port agree on it', () => {
+    const one = web({ match: { ports: 8080, path: '/a' }, timeouts: { requestHead: '2s' } });
+    const other = web({ name: 'other', match: { ports: 8080, path: '/b' } });
+    const ssh = web({ name: 'ssh', match: { ports: 8080, protocol: 'ssh' } });
+    expect(complaints({ routes: [one, other, ssh] })).toEqual([
+      expect.stringContaining('routes[0].timeouts.requestHead: requestHead cannot be enforced here'),
+    ]);
+    const listened = (config: unknown) => resolveConfig(config).listeners[0]?.timeouts.values.requestHead;
+    expect(listened({ routes: [one, ssh] })).toBe(2_000);
+    expect(listened({ routes: [other], listeners: { 8080: { timeouts: { requestHead: '3s' } } } })).toBe(3_000);
+    expect(listened({ routes: [other], timeouts: { requestHead: '4s' } })).toBe(4_000);
   });
 
   test('X03: a deadline of the whole proxy is refused on a route, with the reason', () => {
@@ -155,9 +214,11 @@ describe('deadlines', () => {
   });
 
   test('X03: a listener takes only the deadlines that run before a route is known', () => {
-    const early: readonly DeadlineName[] = ['admission', 'sniff', 'serverFirst', 'linger'];
+    const early: readonly DeadlineName[] = ['admission', 'sniff', 'serverFirst', 'linger', 'requestHead', 'keepAlive'];
+    const http = web({ match: { ports: 8080, protocol: 'http' } });
     for (const name of deadlineNames) {
-      const found = complaints({ routes: [web()], listeners: { 8080: { timeouts: { [name]: '5s' } } } });
+      const timeouts = { [name]: '5s' };
+      const found = complaints({ routes: [http], listeners: { 8080: { timeouts } } });
       expect([name, found.length]).toEqual([name, Number(!early.includes(name))]);
     }
     const listener = resolveConfig({ routes: [web()], listeners: { 8080: { timeouts: { linger: '5s' } } } })
@@ -225,7 +286,8 @@ describe('origins', () => {
   test('A03: a flag sets a value inside a route, and only inside one that is there', () => {
     expect(onlyRoute({}, { sets: ['routes[0].action.target.port=3001'] }).action).toEqual({
       type: 'forward',
-      targets: [{ host: '127.0.0.1', port: 3001 }],
+      targets: [{ host: '127.0.0.1', port: 3001, match: null }],
+      upstreamProtocol: 'http1',
     });
     expect(
       problems(

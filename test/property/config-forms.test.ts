@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
+import { defineConfig } from '../../src/config/define-config.ts';
 import type { MatchConfig, RouteConfig, SallyportConfig } from '../../src/config/define-config.ts';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { ConfigError } from '../../src/config/problems.ts';
@@ -22,7 +23,11 @@ describe('zero configuration', () => {
     ['8080=app.internal:3000', 'app.internal', 3000],
     ['8080=3000', 'localhost', 3000],
   ])('A02: %s forwards to %s, port %i', (mapping, host, port) => {
-    expect(target(mapping)).toEqual({ type: 'forward', targets: [{ host, port }] });
+    expect(target(mapping)).toEqual({
+      type: 'forward',
+      targets: [{ host, port, match: null }],
+      upstreamProtocol: 'http1',
+    });
   });
 
   test.each([
@@ -108,5 +113,46 @@ describe('types and schema', () => {
         retryable: false,
       });
     }
+  });
+});
+
+describe('types of HTTP', () => {
+  test('A01: every kind of action and of authentication can be written as the types say, and loads', () => {
+    const routes: readonly RouteConfig[] = [
+      {
+        name: 'forward',
+        match: { ports: 1, path: '/a/:id', method: 'GET', headers: { a: 'b' }, query: { c: 'd' } },
+        action: {
+          type: 'forward',
+          targets: [{ host: 'a', port: 1, match: { path: '/a/*' } }],
+          upstreamProtocol: 'h2',
+          rewrite: { stripPrefix: '/a', headers: { set: { a: ['b', 'c'] }, remove: 'd' }, response: { headers: {} } },
+        },
+        security: { authentication: { type: 'jwt', jwksUrl: 'https://a.example', algorithms: ['ES256'] } },
+        timeouts: { requestHead: '5s', requestBody: 1, response: 1, keepAlive: 1, poolIdle: 1, queue: 1 },
+      },
+      { name: 'redirect', match: { ports: 2 }, action: { type: 'redirect', to: '/x', status: 301 } },
+      { name: 'respond', match: { ports: 3 }, action: { type: 'respond', body: 'ok', headers: { a: 'b' } } },
+      {
+        name: 'socket',
+        match: { ports: 4 },
+        action: { type: 'handler', socketHandler: (socket) => void socket.end() },
+      },
+      {
+        name: 'older',
+        match: { ports: 5 },
+        action: { type: 'socket-handler', handler: (socket) => void socket.end() },
+      },
+      {
+        name: 'fetch',
+        match: { ports: 6 },
+        action: { type: 'handler', httpHandler: { fetch: (request, { route }) => new Response(request.url + route) } },
+        security: { authentication: { type: 'basic', credentials: [{ username: 'a', password: 'b' }], forward: true } },
+      },
+      { name: 'plain', match: { ports: 7 }, action: { type: 'handler', httpHandler: () => new Response('') } },
+    ];
+    expect(resolveConfig(defineConfig({ routes, trustedProxies: '::1' })).routes.map(({ name }) => name)).toEqual(
+      routes.map(({ name }) => name),
+    );
   });
 });

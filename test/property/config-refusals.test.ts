@@ -3,7 +3,8 @@
  */
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/problems.ts';
-import { resolveConfig } from '../../src/config/resolve.ts';
+import { readYaml } from '../../src/config/read-yaml.ts';
+import { resolveConfig, resolveSource } from '../../src/config/resolve.ts';
 import type { Timeouts } from '../../src/machines/connection/delays.ts';
 import {
   forward,
@@ -31,15 +32,6 @@ describe('what cannot be enforced', () => {
     );
   });
 
-  test('X05: where HTTP could be seen it is only not built yet', () => {
-    expect(routeComplaints({ security: { authentication } })).toEqual([
-      'routes[0].security: security is not built yet',
-    ]);
-    expect(routeComplaints({ security: { authentication }, match: { ports: 1, protocol: 'http' } })).toEqual([
-      'routes[0].security: security is not built yet',
-    ]);
-  });
-
   test('X05: the password is in no problem and in no message', () => {
     const config = { routes: [web({ security: { authentication }, tls: { mode: 'passthrough' }, authentication })] };
     try {
@@ -59,9 +51,6 @@ describe('what cannot be enforced', () => {
         'routes[0].match.method: method needs HTTP, which is invisible on passthrough',
       ],
     );
-    expect(routeComplaints({ match: { ports: 1, path: '/x' } })).toEqual([
-      'routes[0].match.path: match.path is not built yet',
-    ]);
   });
 
   test('X03: a certificate on passthrough is refused with the reason', () => {
@@ -88,10 +77,11 @@ describe('what cannot be enforced', () => {
     expect(onlyRoute({ action: { type: 'block' } }).action).toEqual({ type: 'block', how: 'reset' });
   });
 
-  test('X08: security on the route and in the action is refused once more for standing twice', () => {
-    expect(routeComplaints({ security: {}, action: { ...forward, security: {} } })).toContain(
-      'routes[0].action.security: security stands on the route and in its action; keep one of them',
-    );
+  test('X08: security on the route and in the action is refused for standing twice', () => {
+    for (const security of [{}, { authentication }])
+      expect(routeComplaints({ security, action: { ...forward, security } })).toEqual([
+        'routes[0].action.security: security stands on the route and in its action; keep one of them',
+      ]);
   });
 
   const holdTime = (timeouts: Timeouts, attemptsMax: number): number | null =>
@@ -120,7 +110,6 @@ describe('what cannot be enforced', () => {
 describe('what is not built yet', () => {
   const later: readonly (readonly [string, Record<string, unknown>])[] = [
     ['pools', { pools: {} }],
-    ['trustedProxies', { trustedProxies: [] }],
     ['acme', { acme: {} }],
     ['workers', { workers: 2 }],
     ['workers', { workers: 'auto' }],
@@ -134,20 +123,16 @@ describe('what is not built yet', () => {
   });
 
   const laterInAction: readonly (readonly [string, Record<string, unknown>])[] = [
-    ...['redirect', 'respond', 'handler', 'socket-handler'].map((type) => ['type', { type }] as const),
     ['engine', { ...forward, engine: 'nftables' }],
     ['forwardingEngine', { ...forward, forwardingEngine: 'nftables' }],
     ['pool', { type: 'forward', pool: 'db' }],
     ['dialer', { ...forward, dialer: 'direct' }],
     ['sendProxyProtocol', { ...forward, sendProxyProtocol: true }],
     ['preserveSourceIP', { ...forward, preserveSourceIP: true }],
-    ['upstreamProtocol', { ...forward, upstreamProtocol: 'h2' }],
-    ['rewrite', { ...forward, rewrite: {} }],
     ['tls.mode', { ...forward, tls: { mode: 'terminate' } }],
     ['target', { type: 'forward', target: () => forward.target }],
     ['target.port', { type: 'forward', target: { host: 'a', port: 'preserve' } }],
     ['target.host', { type: 'forward', target: { host: () => 'a', port: 1 } }],
-    ['targets[0].match', { type: 'forward', targets: [{ ...forward.target, match: {} }] }],
   ];
 
   test.each(laterInAction)('X03: action.%s says so at its own place', (path, action) => {
@@ -158,7 +143,7 @@ describe('what is not built yet', () => {
 
   test('X03: an unknown key is answered with the keys that can be used today', () => {
     expect(problems({ routes: [web({ match: { ports: 1, domians: 'a' } })] })).toMatchObject([
-      { expected: 'ports, domains, protocol, alpn, clientIp', suggestion: 'domains' },
+      { expected: 'ports, domains, protocol, alpn, clientIp, path, headers, method, query', suggestion: 'domains' },
     ]);
   });
 
@@ -196,7 +181,7 @@ describe('what is not built yet', () => {
 });
 
 describe('older styles', () => {
-  test('M07: useHttpProxy, httpProxyPort and acme.port are answered with this language', () => {
+  test('M07, H02: useHttpProxy, httpProxyPort and acme.port are answered with this language', () => {
     const found = problems({
       useHttpProxy: [80],
       httpProxyPort: 8443,
@@ -205,6 +190,11 @@ describe('older styles', () => {
     });
     expect(found.map(({ path }) => path).toSorted()).toEqual(['acme', 'acme.port', 'httpProxyPort', 'useHttpProxy']);
     const suggestions = found.map(({ suggestion }) => suggestion ?? '').join('\n');
+    const [routes = ''] = found.filter(({ path }) => path === 'useHttpProxy').map(({ suggestion }) => suggestion ?? '');
+    const loaded = resolveSource(readYaml('new.yaml', routes.replace(/^acme:.*$/m, '')));
+    expect(loaded.routes).toMatchObject([
+      { match: { protocol: 'http', ports: [{ from: 80, to: 80 }] }, needsHttp: true },
+    ]);
     for (const part of ['match: { ports: 80, protocol: http }', 'email: ssl@example.com', 'challengePort: 80'])
       expect(suggestions).toContain(part);
   });

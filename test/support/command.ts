@@ -27,6 +27,8 @@ export interface RunningCommand {
   signal(name: 'SIGTERM' | 'SIGINT' | 'SIGHUP'): void;
   /** To standard input. */
   type(text: string): void;
+  /** Nothing more is typed. */
+  end(): void;
 }
 
 interface Options {
@@ -69,6 +71,7 @@ export function runScript(script: string, args: readonly string[], options: Opti
     complaint: (pattern) => err.line(pattern, out),
     signal: (name) => void child.kill(name),
     type: (text) => void child.stdin.write(text),
+    end: () => void child.stdin.end(),
   };
 }
 

@@ -61,9 +61,103 @@ const body = fc.oneof(
   ),
 );
 
+const pattern = fc.constantFrom('a', 'a*', '/^a[0-9]+/i', '*', '');
+const httpMatch = fc.record(
+  {
+    path: fc.constantFrom('/', '/health', '/v1/users/:id', '/files/*', '/:tenant/:id/*'),
+    method: fc.constantFrom('GET', ['GET', 'POST'], 'PROPFIND'),
+    headers: fc.dictionary(fc.constantFrom('x-tenant', 'Accept'), pattern, { maxKeys: 2 }),
+    query: fc.dictionary(fc.constantFrom('v', 'V', 'page'), pattern, { maxKeys: 2 }),
+  },
+  optional,
+);
+const httpCriteria = fc
+  .tuple(
+    httpMatch,
+    fc.record({ protocol: fc.constantFrom('http', 'h2c', 'websocket') }),
+    fc.record({ domains, clientIp: fc.constantFrom('10.0.0.0/8', '::1') }, optional),
+  )
+  .map(([match, protocol, rest]) => ({ ...match, ...protocol, ...rest }));
+const fieldSet = fc.dictionary(fc.constantFrom('x-from', 'X-Served-By'), fc.constantFrom('api', ['a', 'b'], ''));
+const fieldRewrite = fc.record({ set: fieldSet, remove: fc.constantFrom('x-debug', ['x-debug', 'Cookie']) }, optional);
+const rewrite = fc.record(
+  {
+    stripPrefix: fc.constantFrom('/v1', '/a/b/'),
+    path: fc.constantFrom('/', '/fixed'),
+    headers: fieldRewrite,
+    response: fc.record({ headers: fieldRewrite }, optional),
+  },
+  optional,
+);
+const security = fc.oneof(
+  fc.record({
+    authentication: fc.record(
+      {
+        type: fc.constant('basic'),
+        credentials: fc.constant([{ username: 'api', password: 'plain' }]),
+        realm: fc.constantFrom('Intern', 'a realm'),
+        forward: fc.boolean(),
+      },
+      { requiredKeys: ['type', 'credentials'] },
+    ),
+  }),
+  fc.record({
+    authentication: fc.record(
+      {
+        type: fc.constant('jwt'),
+        jwksUrl: fc.constantFrom('https://id.example/keys', 'http://127.0.0.1:1/k'),
+        issuer: fc.constant('https://id.example/'),
+        audience: fc.constantFrom('a', ['a', 'b']),
+        algorithms: fc.constantFrom('ES256', ['RS256', 'EdDSA']),
+      },
+      { requiredKeys: ['type', 'jwksUrl'] },
+    ),
+  }),
+);
+const httpForward = fc.record(
+  {
+    type: fc.constant('forward'),
+    targets: fc.array(fc.record({ host, port, match: httpMatch }, { requiredKeys: ['host', 'port'] }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+    upstreamProtocol: fc.constantFrom('http1', 'h2'),
+    rewrite,
+  },
+  { requiredKeys: ['type', 'targets'] },
+);
+const redirect = fc.record(
+  {
+    type: fc.constant('redirect'),
+    to: fc.constantFrom('https://{host}{path}', '/new{path}', 'https://example.com/?from={query}'),
+    status: fc.constantFrom(301, 302, '307', 308),
+  },
+  { requiredKeys: ['type', 'to'] },
+);
+const respond = fc.record(
+  {
+    type: fc.constant('respond'),
+    status: fc.constantFrom(200, 404, '503'),
+    body: fc.constantFrom('', 'ok', 'grüß dich'),
+    headers: fieldSet,
+  },
+  { requiredKeys: ['type'] },
+);
+const httpTimeouts = fc.record({ requestBody: duration, response: duration, keepAlive: duration }, optional);
+const httpBody = fc.oneof(
+  fc.record({ action: httpForward, timeouts: httpTimeouts, security }, { requiredKeys: ['action'] }),
+  fc.record(
+    { action: fc.oneof(redirect, respond), timeouts: fc.record({ keepAlive: duration }, optional), security },
+    { requiredKeys: ['action'] },
+  ),
+);
+
+/** What a route asks for and what it does, of the same layer. */
+const matter = fc.oneof(fc.tuple(criteria, body), fc.tuple(httpCriteria, httpBody));
+
 /** Ports are apart, so that no two routes clash by accident. */
-const routes = fc.array(fc.tuple(criteria, body, routeRest, fc.nat(3)), { minLength: 1, maxLength: 5 }).map((list) =>
-  list.map(([match, does, rest, width], index) => {
+const routes = fc.array(fc.tuple(matter, routeRest, fc.nat(3)), { minLength: 1, maxLength: 5 }).map((list) =>
+  list.map(([[match, does], rest, width], index) => {
     const from = 1_000 + 10 * index;
     return {
       name: `route-${index}`,
@@ -88,11 +182,14 @@ export const validConfig = fc
             drain: duration,
             idle: endless,
             serverFirst: fc.oneof(fc.boolean(), duration),
+            requestHead: duration,
+            poolIdle: duration,
           },
           optional,
         ),
         detectors: fc.dictionary(fc.constantFrom('redis', 'ssh', 'socks'), fc.boolean()),
         interpreter: fc.constantFrom('compiled', 'xstate'),
+        trustedProxies: fc.constantFrom('10.0.0.0/8', ['127.0.0.1', '10.0.*'], []),
         log: fc.record({ level: fc.constantFrom('trace', 'info', 'silent') }, optional),
         listeners: fc.constant({ 1000: { host: '127.0.0.1', maxConnections: 5 } }),
       },
