@@ -10,6 +10,7 @@ import type { ConnectionSnapshot } from './io/reports.ts';
 import { connectionTable } from './machines/connection/connection-chart.ts';
 import { connectionMachine } from './machines/connection/machine.ts';
 import { containedObservable } from './observe/contained-observable.ts';
+import { connectionOfExchange, explainLiveExchange } from './observe/explain-exchange.ts';
 import { explainLive } from './observe/explain.ts';
 import type { ConnectionActor, ConnectionFilter, Proxy } from './proxy-api.ts';
 import type { ProxyRuntime } from './proxy-runtime.ts';
@@ -40,14 +41,16 @@ export function proxyConnections(runtime: ProxyRuntime): ConnectionFace {
       const connection = live.get(connectionId);
       return connection === undefined ? null : actorOf(connection, runtime);
     },
-    explain: (connectionId) => {
-      const connection = live.get(connectionId);
+    explain: (id) => {
+      const connection = live.get(id);
       if (connection !== undefined) return explainLive(connection.snapshot());
-      return runtime.observation.explainClosed(connectionId);
+      const holder = live.get(connectionOfExchange(id) ?? '');
+      const living = holder === undefined ? null : explainLiveExchange(id, holder.snapshot());
+      return living ?? runtime.observation.explainClosed(id);
     },
     kill: (connectionId) => {
       const connection = live.get(connectionId);
-      connection?.tell({ type: 'kill.requested', reason: 'operator.killed' });
+      connection?.hear({ type: 'kill.requested', reason: 'operator.killed' });
       return connection !== undefined;
     },
   };
@@ -84,7 +87,7 @@ function actorOf(connection: Connection, runtime: ProxyRuntime): ConnectionActor
   return {
     id: connection.connectionId,
     interpreter: connection.listener.interpreter,
-    send: (fact) => connection.tell(fact),
+    send: (fact) => connection.hear(fact),
     getSnapshot,
     getPersistedSnapshot: () => connection.chart.persist(),
     subscribe: (observer) => {

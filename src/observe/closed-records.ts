@@ -1,15 +1,13 @@
 /**
- * The last closed connections, so that `explain` can answer after the end.
+ * The last closed connections, or exchanges, so that `explain` can answer after the end.
  *
  * Decides: how many are remembered; the oldest is forgotten first. Must never do: grow beyond that.
  */
-import type { ClosedRecord } from '../io/reports.ts';
-
 const closedRecordsKept = 1000;
 
-export class ClosedRecords {
+export class ClosedRecords<Kept> {
   readonly #keep: number;
-  readonly #records = new Map<string, ClosedRecord>();
+  readonly #records = new Map<string, Kept>();
   /** Ids in the order they came, in a circle; `#next` is the oldest once the circle is full. */
   readonly #ids: string[] = [];
   #next = 0;
@@ -23,20 +21,20 @@ export class ClosedRecords {
     return this.#records.size;
   }
 
-  put(record: ClosedRecord): void {
+  put(id: string, record: Kept): void {
     if (this.#keep === 0) return;
-    if (!this.#records.has(record.connectionId)) this.#makePlaceFor(record.connectionId);
-    this.#records.set(record.connectionId, record);
+    if (!this.#records.has(id)) this.#makePlaceFor(id);
+    this.#records.set(id, record);
   }
 
-  get(connectionId: string): ClosedRecord | null {
-    return this.#records.get(connectionId) ?? null;
+  get(id: string): Kept | null {
+    return this.#records.get(id) ?? null;
   }
 
-  #makePlaceFor(connectionId: string): void {
+  #makePlaceFor(id: string): void {
     const oldest = this.#ids[this.#next];
     if (oldest !== undefined) this.#records.delete(oldest);
-    this.#ids[this.#next] = connectionId;
+    this.#ids[this.#next] = id;
     this.#next = (this.#next + 1) % this.#keep;
   }
 }

@@ -1,7 +1,8 @@
 /**
  * What happened since the start, in numbers.
  *
- * Decides nothing. Laws: accepted = closed + live, and the sums by reason are `closed` and `refused`.
+ * Decides nothing. Laws: accepted = closed + live, and the sums by reason are `closed` and `refused`;
+ * likewise of exchanges, whose sum by status is `closed`, too.
  * Must never do: forget or correct a number; a violated law is a bug elsewhere and must show.
  */
 import type { CloseReason } from '../machines/connection/close-reason.ts';
@@ -15,8 +16,12 @@ export class Counters {
   #invariantViolations = 0;
   #handlerFailures = 0;
   #releasesOverdue = 0;
+  #exchangesOpened = 0;
+  #exchangesClosed = 0;
   readonly #closedByReason = new Map<CloseReason, number>();
   readonly #refusedByReason = new Map<CloseReason, number>();
+  readonly #exchangesByReason = new Map<CloseReason, number>();
+  readonly #exchangesByStatus = new Map<number | null, number>();
 
   connectionOpened(): void {
     this.#accepted += 1;
@@ -33,6 +38,17 @@ export class Counters {
   connectionRefused(reason: CloseReason): void {
     this.#refused += 1;
     countOne(this.#refusedByReason, reason);
+  }
+
+  exchangeOpened(): void {
+    this.#exchangesOpened += 1;
+  }
+
+  /** @param status what the client was sent; null when it got none */
+  exchangeClosed(reason: CloseReason, status: number | null): void {
+    this.#exchangesClosed += 1;
+    countOne(this.#exchangesByReason, reason);
+    countOne(this.#exchangesByStatus, status);
   }
 
   invariantBroken(): void {
@@ -56,6 +72,15 @@ export class Counters {
       refused: this.#refused,
       closedByReason: Object.fromEntries(this.#closedByReason),
       refusedByReason: Object.fromEntries(this.#refusedByReason),
+      exchanges: {
+        opened: this.#exchangesOpened,
+        live: this.#exchangesOpened - this.#exchangesClosed,
+        closed: this.#exchangesClosed,
+        closedByReason: Object.fromEntries(this.#exchangesByReason),
+        closedByStatus: Object.fromEntries(
+          [...this.#exchangesByStatus].map(([status, count]) => [status ?? 'none', count]),
+        ),
+      },
       invariantViolations: this.#invariantViolations,
       handlerFailures: this.#handlerFailures,
       releasesOverdue: this.#releasesOverdue,
@@ -63,6 +88,6 @@ export class Counters {
   }
 }
 
-function countOne(counts: Map<CloseReason, number>, reason: CloseReason): void {
-  counts.set(reason, (counts.get(reason) ?? 0) + 1);
+function countOne<Name>(counts: Map<Name, number>, name: Name): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }

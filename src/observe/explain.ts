@@ -4,7 +4,7 @@
  * Pure. Must never do: ask a live connection for anything that is not in its snapshot.
  * Read first: `../machines/chart/explain.ts`, which words the end.
  */
-import type { Address } from '../io/leg.ts';
+import { addressText } from '../io/address-text.ts';
 import type { ClosedRecord, ConnectionSnapshot, TimelineEntry } from '../io/reports.ts';
 import { durationText, explainClose } from '../machines/chart/explain.ts';
 import type { Explanation } from '../proxy-api.ts';
@@ -12,30 +12,29 @@ import type { Explanation } from '../proxy-api.ts';
 export function explainRecord(record: ClosedRecord): Explanation {
   return {
     connectionId: record.connectionId,
+    exchangeId: null,
     isLive: false,
     sentence: explainClose(record),
     timeline: record.timeline,
     record,
     connection: null,
+    exchangeRecord: null,
+    exchange: null,
   };
 }
 
 export function explainLive(connection: ConnectionSnapshot): Explanation {
   return {
     connectionId: connection.connectionId,
+    exchangeId: null,
     isLive: true,
     sentence: liveSentence(connection),
     timeline: connection.timeline,
     record: null,
     connection,
+    exchangeRecord: null,
+    exchange: null,
   };
-}
-
-/** `127.0.0.1:80`, `[::1]:80`, the path of a UNIX socket, or `unknown`. */
-export function addressText({ host, port }: Address): string {
-  if (host === '') return 'unknown';
-  if (host.startsWith('/') || host.startsWith('@')) return host;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** As the sentence of a closed one: a full stop, and no capital, because it follows a name or a time. */
@@ -57,7 +56,7 @@ function cameThrough(timeline: readonly TimelineEntry[]): string {
 const bytesUnits = ['kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
 /** In thousands, one digit after the point: `24 bytes`, `1.2 kB`. */
-function bytesText(bytes: number): string {
+export function bytesText(bytes: number): string {
   if (bytes === 1) return '1 byte';
   if (bytes < 1000) return `${bytes} bytes`;
   let scaled = bytes / 1000;

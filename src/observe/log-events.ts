@@ -5,16 +5,22 @@
  * code (error). Must never do: let a logger's exception reach the data path, or build a line that the level drops.
  * Read first: "One record per closed connection" in docs/ARCHITECTURE.md, whose field names are stable.
  */
-import type { ClosedRecord, Trouble } from '../io/reports.ts';
+import { addressText } from '../io/address-text.ts';
+import type { ClosedRecord, ExchangeRecord, Refusal, Trouble } from '../io/reports.ts';
 import { durationText, explainClose } from '../machines/chart/explain.ts';
 import type { CloseReason, PlainReason } from '../machines/connection/close-reason.ts';
 import type { Logger, ProxyEvent } from '../proxy-api.ts';
 import type { LogLevel } from '../routing/plan.ts';
 import { containPromise } from './contain-promise.ts';
-import { addressText } from './explain.ts';
+import { explainExchangeRecord } from './explain-exchange.ts';
 
 type LineLevel = Parameters<Logger['log']>[0];
 type Fields = Parameters<Logger['log']>[1];
+
+/** Ends of exchanges that were too many to be told one by one; a line of the log only. `client`: of the latest. */
+export type FoldedExchanges = { readonly event: 'exchange.folded'; readonly count: number } & Refusal;
+
+type Told = ProxyEvent | FoldedExchanges;
 
 interface Line {
   readonly fields: Fields;
@@ -43,7 +49,7 @@ export class EventLog {
     return ranks[level] >= ranks[this.#options.level];
   }
 
-  write(event: ProxyEvent): void {
+  write(event: Told): void {
     const level = this.#levelOf(event);
     if (!this.wants(level)) return;
     const { logger, onFailure } = this.#options;
@@ -55,7 +61,7 @@ export class EventLog {
     }
   }
 
-  #levelOf(event: ProxyEvent): LineLevel {
+  #levelOf(event: Told): LineLevel {
     if (event.event !== 'limits.derived') return levelOf(event);
     if (event.maxConnections === event.configured) return 'debug';
     return event.configured === this.#options.maxConnectionsDefault ? 'info' : 'warn';
@@ -64,8 +70,11 @@ export class EventLog {
 
 const ranks: Readonly<Record<LogLevel, number>> = { trace: 0, debug: 1, info: 2, warn: 3, error: 4, silent: 5 };
 
-/** How loud each end is. Timeouts other than `idle` are warnings. */
-const reasonLevels: Readonly<Record<PlainReason | 'timeout.idle', LineLevel>> = {
+/** Deadlines that end what nobody uses; the others are warnings. */
+type PolicyDeadline = 'timeout.idle' | 'timeout.keepAlive';
+
+/** How loud each end is. */
+const reasonLevels: Readonly<Record<PlainReason | PolicyDeadline, LineLevel>> = {
   completed: 'info',
   'downstream.left': 'info',
   'downstream.reset': 'info',
@@ -93,6 +102,7 @@ const reasonLevels: Readonly<Record<PlainReason | 'timeout.idle', LineLevel>> = 
   'nftables.closed': 'info',
   'internal.invariant': 'error',
   'timeout.idle': 'info',
+  'timeout.keepAlive': 'info',
 };
 
 const troubleLevels: Readonly<Record<Trouble['event'], LineLevel>> = {
@@ -108,12 +118,20 @@ export function levelOfReason(reason: CloseReason): LineLevel {
   return hasOwnLevel(reason) ? reasonLevels[reason] : 'warn';
 }
 
-function hasOwnLevel(reason: CloseReason): reason is PlainReason | 'timeout.idle' {
+function hasOwnLevel(reason: CloseReason): reason is PlainReason | PolicyDeadline {
   return Object.hasOwn(reasonLevels, reason);
 }
 
-function levelOf(event: Exclude<ProxyEvent, { event: 'limits.derived' }>): LineLevel {
+/** The level at which the end of an exchange is told: one that completed is a request like all others. */
+export function levelOfExchange(reason: CloseReason): LineLevel {
+  return reason === 'completed' ? 'debug' : levelOfReason(reason);
+}
+
+function levelOf(event: Exclude<Told, { event: 'limits.derived' }>): LineLevel {
   switch (event.event) {
+    case 'exchange.closed':
+    case 'exchange.folded':
+      return levelOfExchange(event.reason);
     case 'connection.closed':
     case 'connection.refused':
       return levelOfReason(event.reason);
@@ -130,8 +148,15 @@ function levelOf(event: Exclude<ProxyEvent, { event: 'limits.derived' }>): LineL
   }
 }
 
-function lineOf(event: ProxyEvent): Line {
+function lineOf(event: Told): Line {
   switch (event.event) {
+    case 'exchange.closed':
+      return { fields: exchangeFields(event), message: explainExchangeRecord(event).sentence };
+    case 'exchange.folded': {
+      const { count, listener, client, reason } = event;
+      const fields = { event: event.event, count, listener, client, reason };
+      return { fields, message: `${count} more ${count === 1 ? 'exchange' : 'exchanges'} on ${listener}: ${reason}` };
+    }
     case 'connection.closed':
       return { fields: closedFields(event), message: explainClose(event) };
     case 'connection.refused': {
@@ -204,5 +229,37 @@ function closedFields(record: ClosedRecord): Fields {
     path: record.path,
     bytesIn: record.bytesIn,
     bytesOut: record.bytesOut,
+  };
+}
+
+/** As `closedFields`, with what is an exchange's own. */
+function exchangeFields(record: ExchangeRecord): Fields {
+  return {
+    event: record.event,
+    exchangeId: record.exchangeId,
+    connectionId: record.connectionId,
+    listener: record.listener,
+    route: record.route,
+    client: record.client,
+    upstream: record.upstream,
+    protocol: record.protocol,
+    method: record.method,
+    authority: record.authority,
+    requestPath: record.requestPath,
+    status: record.status,
+    reason: record.reason,
+    by: record.by,
+    state: record.state,
+    deadline: record.deadline,
+    limitMs: record.limitMs,
+    configPath: record.configPath,
+    code: record.code,
+    cause: record.cause,
+    interpreter: record.interpreter,
+    durationMs: record.durationMs,
+    path: record.path,
+    bytesIn: record.bytesIn,
+    bytesOut: record.bytesOut,
+    isReused: record.isReused,
   };
 }

@@ -66,9 +66,15 @@ export async function loadPretty({ colorize }: { readonly colorize: boolean }): 
     colorize,
     translateTime: 'SYS:HH:MM:ss.l',
     hideObject: true,
-    messageFormat: '{if connectionId}{connectionId} {end}{msg}',
+    messageFormat: (line, messageKey) => `${idOf(line)}${String(line[messageKey])}`,
   });
   return (line) => format(inert(line));
+}
+
+/** Of the exchange, which names its connection, or of the connection. */
+function idOf(line: Readonly<Record<string, unknown>>): string {
+  const id = line['exchangeId'] ?? line['connectionId'];
+  return typeof id === 'string' ? `${id} ` : '';
 }
 
 /** Shows control characters as their escapes: a peer's bytes must not steer a terminal or forge a line. */

@@ -6,12 +6,13 @@
  * Must never do: know a connection. Read first: `reports.ts`.
  */
 import type { Clock } from '../io/clock.ts';
-import type { Reports, Trouble } from '../io/reports.ts';
+import type { ClosedRecord, ExchangeRecord, Reports, Trouble } from '../io/reports.ts';
 import type { Explanation, Logger, ProxyCounters, ProxyEvent } from '../proxy-api.ts';
 import type { LogLevel } from '../routing/plan.ts';
 import { ClosedRecords } from './closed-records.ts';
 import { Counters } from './counters.ts';
 import { createEventBus, type EventBus, type ListenerFailure } from './event-bus.ts';
+import { explainExchangeRecord } from './explain-exchange.ts';
 import { explainRecord } from './explain.ts';
 import { EventLog } from './log-events.ts';
 import { RefusalFold } from './refusal-fold.ts';
@@ -24,7 +25,7 @@ export interface ObservationOptions {
   readonly logLevel?: LogLevel;
   /** @see EventLogOptions.maxConnectionsDefault */
   readonly maxConnectionsDefault?: number;
-  /** Closed connections that `explain` still answers for; 1,000 unless given. */
+  /** Closed ones that `explain` still answers for, of each kind: connections, exchanges that failed, and others. */
   readonly keep?: number;
 }
 
@@ -32,8 +33,8 @@ export interface Observation {
   readonly bus: EventBus;
   readonly reports: Reports;
   counters(): ProxyCounters;
-  /** Null when the connection is not among the last closed ones. */
-  explainClosed(connectionId: string): Explanation | null;
+  /** Null when the connection, or exchange, is not among the last closed ones. */
+  explainClosed(id: string): Explanation | null;
   /** Logs and publishes what the proxy itself has to say (`proxy.ready`, …). */
   announce(event: ProxyEvent): void;
   /** A callback of the embedder's that hears no `handler.failed` threw: counted, logged and told. */
@@ -46,7 +47,7 @@ export function createObservation(options: ObservationOptions): Observation {
   const { clock, logger = silentLogger, keep, maxConnectionsDefault = null } = options;
   const level = logger === silentLogger ? 'silent' : (options.logLevel ?? 'info');
   const counters = new Counters();
-  const records = new ClosedRecords(keep);
+  const records = new ClosedRecords<ClosedRecord>(keep);
   const log = new EventLog({ logger, level, maxConnectionsDefault, onFailure: () => counters.handlerFailed() });
   const bus = createEventBus(listenerFailed);
   const announce = (event: ProxyEvent): void => {
@@ -57,8 +58,18 @@ export function createObservation(options: ObservationOptions): Observation {
   const closedFold = new RefusalFold(clock, ({ listener, client, reason }, count) =>
     log.write({ event: 'connection.refused', count, listener, client, reason }),
   );
+  const exchangeFold = (): RefusalFold =>
+    new RefusalFold(clock, ({ listener, client, reason }, count) =>
+      log.write({ event: 'exchange.folded', count, listener, client, reason }),
+    );
   let hasClosed = false;
-  const reports = createReports({ bus, records, counters, fold, closedFold, log });
+  // Apart, so that requests that went well do not push out those that somebody asks about.
+  const exchanges = {
+    failed: new ClosedRecords<ExchangeRecord>(keep),
+    other: new ClosedRecords<ExchangeRecord>(keep),
+    folds: { ofClients: exchangeFold(), ofOthers: exchangeFold() },
+  };
+  const reports = createReports({ bus, records, exchanges, counters, fold, closedFold, log });
 
   function listenerFailed({ error, during }: ListenerFailure): void {
     const trouble = troubleOf(during === null ? 'a subscriber of the events' : `a listener of ${during}`, error);
@@ -78,15 +89,19 @@ export function createObservation(options: ObservationOptions): Observation {
     announce,
     callbackFailed,
     counters: () => counters.read(),
-    explainClosed(connectionId) {
-      const record = records.get(connectionId);
-      return record === null ? null : explainRecord(record);
+    explainClosed(id) {
+      const record = records.get(id);
+      if (record !== null) return explainRecord(record);
+      const exchange = exchanges.failed.get(id) ?? exchanges.other.get(id);
+      return exchange === null ? null : explainExchangeRecord(exchange);
     },
     close(last) {
       if (hasClosed) return;
       hasClosed = true;
       fold.close();
       closedFold.close();
+      exchanges.folds.ofClients.close();
+      exchanges.folds.ofOthers.close();
       if (last !== undefined) announce(last);
       bus.complete();
     },

@@ -4,25 +4,39 @@
  * Decides: who hears of what, and that nothing is built that nobody hears. Must never do: throw into the data path.
  * Read first: `../io/reports.ts`, the port; `observation.ts`, which puts the parts together.
  */
-import type { ClosedRecord, Refusal, Reports, Trouble } from '../io/reports.ts';
-import type { CloseReason } from '../machines/connection/close-reason.ts';
+import type { ClosedRecord, ExchangeRecord, Refusal, Reports, Trouble } from '../io/reports.ts';
+import { describeReason, type CloseReason } from '../machines/connection/close-reason.ts';
 import type { ProxyEvent } from '../proxy-api.ts';
 import type { ClosedRecords } from './closed-records.ts';
 import type { Counters } from './counters.ts';
 import type { EventBus } from './event-bus.ts';
-import { levelOfReason, type EventLog } from './log-events.ts';
+import { levelOfExchange, levelOfReason, type EventLog } from './log-events.ts';
+
+/** Failed exchanges are kept and told apart from the others; their log lines are folded, whatever the reason. */
+interface ExchangeParts {
+  readonly failed: ClosedRecords<ExchangeRecord>;
+  readonly other: ClosedRecords<ExchangeRecord>;
+  /** By who brought it about: a flood of bad requests must not hide an upstream that fails. */
+  readonly folds: Readonly<Record<'ofClients' | 'ofOthers', Fold>>;
+}
+
+interface Fold {
+  admit(refusal: Refusal): boolean;
+}
 
 export interface ReportsParts {
   readonly bus: EventBus;
-  readonly records: ClosedRecords;
+  readonly records: ClosedRecords<ClosedRecord>;
+  readonly exchanges: ExchangeParts;
   readonly counters: Counters;
   readonly fold: { add(refusal: Refusal): void };
   /** Of refusals that have a chart: their log lines only, for each has a record and an event of its own. */
-  readonly closedFold: { admit(refusal: Refusal): boolean };
+  readonly closedFold: Fold;
   readonly log: EventLog;
 }
 
-export function createReports({ bus, records, counters, fold, closedFold, log }: ReportsParts): Reports {
+export function createReports(parts: ReportsParts): Reports {
+  const { bus, records, exchanges, counters, fold, closedFold, log } = parts;
   const isHeard = (name: ProxyEvent['event']): boolean => bus.hasListeners(name) || log.wants('debug');
   const tell = (event: ProxyEvent): void => {
     log.write(event);
@@ -41,10 +55,25 @@ export function createReports({ bus, records, counters, fold, closedFold, log }:
     },
     closed(record: ClosedRecord) {
       counters.connectionClosed(record.reason);
-      records.put(record);
+      records.put(record.connectionId, record);
       if (!isRefusal(record.reason) || !log.wants(levelOfReason(record.reason)) || closedFold.admit(record))
         log.write(record);
       bus.publish(record);
+    },
+    exchangeOpened() {
+      counters.exchangeOpened();
+    },
+    exchangeClosed(reason, status, record) {
+      counters.exchangeClosed(reason, status);
+      const hasCompleted = reason === 'completed';
+      if (hasCompleted && !isHeard('exchange.closed')) return;
+      const built = record();
+      (hasCompleted ? exchanges.other : exchanges.failed).put(built.exchangeId, built);
+      const isWanted = log.wants(levelOfExchange(reason));
+      const { ofClients, ofOthers } = exchanges.folds;
+      const ends = isOfClient(reason) ? ofClients : ofOthers;
+      if (isWanted && (hasCompleted || ends.admit(built))) log.write(built);
+      bus.publish(built);
     },
     refused(refusal) {
       counters.connectionRefused(refusal.reason);
@@ -60,6 +89,11 @@ export function createReports({ bus, records, counters, fold, closedFold, log }:
 /** True exactly when the client was told no: anybody can bring that about as often as they like. */
 function isRefusal(reason: CloseReason): boolean {
   return reason === 'route.blocked' || reason.startsWith('refused.');
+}
+
+/** True exactly when clients bring it about, by what they ask or how they behave. */
+function isOfClient(reason: CloseReason): boolean {
+  return isRefusal(reason) || describeReason(reason).by === 'downstream';
 }
 
 /** The other kinds are told and not counted. */

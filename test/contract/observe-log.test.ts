@@ -132,10 +132,12 @@ test('lines for people carry the sentence and the connection, and a control char
   const lines = written({ pretty }, (logger) => {
     logger.log('info', { event: 'connection.closed', connectionId: 'c7' }, evil);
     logger.log('warn', { event: 'proxy.draining' }, 'draining');
+    logger.log('info', { event: 'exchange.closed', exchangeId: 'c7.3', connectionId: 'c7' }, 'GET / was answered 404');
   });
-  const [first, second, end] = lines.split('\n');
+  const [first, second, third, end] = lines.split('\n');
   expect(first).toContain('c7 a\\u001b[2Jb\\nERROR c\\u009bd\\u001b');
   expect(second).toMatch(/WARN: draining$/);
+  expect(third).toMatch(/INFO: c7\.3 GET \/ was answered 404$/);
   expect(end).toBe('');
   expect(Array.from(lines.replaceAll('\n', '')).filter(isControl)).toEqual([]);
 });

@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Clock } from '../../src/io/clock.ts';
-import type { Refusal } from '../../src/io/reports.ts';
+import type { ClosedRecord, Refusal } from '../../src/io/reports.ts';
 import type { CloseReason } from '../../src/machines/connection/close-reason.ts';
 import { ClosedRecords } from '../../src/observe/closed-records.ts';
 import { Counters } from '../../src/observe/counters.ts';
@@ -171,8 +171,38 @@ test('the counters add up: accepted is closed and live, and every sum by reason 
           invariantViolations: troubles,
           handlerFailures: troubles,
           releasesOverdue: troubles,
+          exchanges: { opened: 0, live: 0, closed: 0, closedByReason: {}, closedByStatus: {} },
         });
         expect(read.accepted).toBe(read.closed + read.live);
+      }
+    }),
+    { seed: seed(), numRuns: runs(100) },
+  );
+});
+
+test('the counters of exchanges add up, whatever becomes of them: opened is closed and live, by reason and by status', () => {
+  const anyEnd = fc.record({ reason: anyReason, status: fc.constantFrom(null, 200, 204, 404, 502, 599) });
+  fc.assert(
+    fc.property(fc.array(fc.option(anyEnd), { maxLength: 80, size: 'max' }), (steps) => {
+      const counters = new Counters();
+      const ends: { readonly reason: CloseReason; readonly status: number | null }[] = [];
+      let opened = 0;
+      for (const end of steps) {
+        if (end === null) {
+          counters.exchangeOpened();
+          opened += 1;
+        } else if (opened > ends.length) {
+          counters.exchangeClosed(end.reason, end.status);
+          ends.push(end);
+        }
+        expect(counters.read().exchanges).toEqual({
+          opened,
+          live: opened - ends.length,
+          closed: ends.length,
+          closedByReason: tally(ends.map(({ reason }) => reason)),
+          closedByStatus: tally(ends.map(({ status }) => (status === null ? 'none' : String(status)))),
+        });
+        expect(counters.read()).toMatchObject({ accepted: 0, closed: 0 });
       }
     }),
     { seed: seed(), numRuns: runs(100) },
@@ -188,11 +218,11 @@ function tally(names: readonly string[]): Record<string, number> {
 test('the last closed records are found by id, the older ones are forgotten, and no more than those are kept', () => {
   fc.assert(
     fc.property(fc.nat(6), fc.array(fc.nat(30), { maxLength: 60, size: 'max' }), (keep, ids) => {
-      const records = new ClosedRecords(keep);
+      const records = new ClosedRecords<ClosedRecord>(keep);
       let model: number[] = [];
       for (const id of ids) {
         const record = closedSample(`c${id}`);
-        records.put(record);
+        records.put(record.connectionId, record);
         if (!model.includes(id)) model = keep === 0 ? [] : [...model, id].slice(-keep);
         expect(records.get(`c${id}`)).toBe(keep === 0 ? null : record);
         expect(records.size).toBe(model.length);
@@ -206,8 +236,8 @@ test('the last closed records are found by id, the older ones are forgotten, and
 });
 
 test('unless told otherwise the last thousand closed records are kept', () => {
-  const records = new ClosedRecords();
-  for (let id = 0; id < 2500; id += 1) records.put(closedSample(`c${id}`));
+  const records = new ClosedRecords<ClosedRecord>();
+  for (let id = 0; id < 2500; id += 1) records.put(`c${id}`, closedSample(`c${id}`));
   expect(records.size).toBe(1000);
   expect(records.get('c1499')).toBeNull();
   expect(records.get('c1500')?.connectionId).toBe('c1500');

@@ -326,11 +326,14 @@ test('rule 12: a closed connection is explained by its record, its timeline and 
   for (const record of records.slice(-2)) {
     expect(observation.explainClosed(record.connectionId)).toEqual({
       connectionId: record.connectionId,
+      exchangeId: null,
       isLive: false,
       sentence: explainClose(record),
       timeline: record.timeline,
       record,
       connection: null,
+      exchangeRecord: null,
+      exchange: null,
     });
     expect(explainRecord(record)).toEqual(observation.explainClosed(record.connectionId));
   }
@@ -340,6 +343,7 @@ test('rule 12: a live connection says where it is, since when, with whom, what m
   const snapshot = liveSample();
   expect(explainLive(snapshot)).toEqual({
     connectionId: 'c1',
+    exchangeId: null,
     isLive: true,
     sentence:
       'in ESTABLISHED.TUNNEL.ACTIVE for 12.3 s on route web, 127.0.0.1:5000 → 10.0.0.7:80, 24 bytes in, 1.2 kB out; ' +
@@ -347,6 +351,8 @@ test('rule 12: a live connection says where it is, since when, with whom, what m
     timeline: snapshot.timeline,
     record: null,
     connection: snapshot,
+    exchangeRecord: null,
+    exchange: null,
   });
 });
 

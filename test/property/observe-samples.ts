@@ -1,6 +1,12 @@
-/** Records, snapshots and refusals for the tests of `src/observe/`. */
+/** Records of connections and exchanges, snapshots and refusals for the tests of `src/observe/`. */
 import fc from 'fast-check';
-import type { ClosedRecord, ConnectionSnapshot, Refusal } from '../../src/io/reports.ts';
+import type {
+  ClosedRecord,
+  ConnectionSnapshot,
+  ExchangeRecord,
+  ExchangeSnapshot,
+  Refusal,
+} from '../../src/io/reports.ts';
 import {
   closeReasons,
   deadlineOf,
@@ -42,6 +48,43 @@ export function closedSample(connectionId: string, reason: CloseReason = 'comple
   };
 }
 
+export function exchangeSample(
+  exchangeId: string,
+  reason: CloseReason = 'completed',
+  changes: Partial<ExchangeRecord> = {},
+): ExchangeRecord {
+  const { connectionId: _connectionId, protocol: _protocol, ...shared } = closedSample('', reason);
+  return {
+    ...shared,
+    event: 'exchange.closed',
+    exchangeId,
+    connectionId: exchangeId.slice(0, exchangeId.lastIndexOf('.')),
+    protocol: 'http/1.1',
+    method: 'GET',
+    authority: 'a.example',
+    requestPath: '/v1/users',
+    status: reason === 'completed' ? 200 : 502,
+    isReused: false,
+    ...changes,
+  };
+}
+
+export function liveExchangeSample(changes: Partial<ExchangeSnapshot> = {}): ExchangeSnapshot {
+  return {
+    exchangeId: 'c1.3',
+    route: 'web',
+    upstream: { host: '10.0.0.7', port: 80 },
+    method: 'POST',
+    authority: 'a.example',
+    requestPath: '/v1/users',
+    state: 'HALF_CLOSED',
+    leaf: 'HALF_CLOSED.AWAITING',
+    ageMs: 1300,
+    stateMs: 1200,
+    ...changes,
+  };
+}
+
 export function liveSample(changes: Partial<ConnectionSnapshot> = {}): ConnectionSnapshot {
   return {
     connectionId: 'c1',
@@ -59,6 +102,7 @@ export function liveSample(changes: Partial<ConnectionSnapshot> = {}): Connectio
     bytesIn: 24,
     bytesOut: 1234,
     bufferedBytes: 0,
+    exchanges: [],
     timeline: [
       { state: 'ACCEPTED', ms: 0.1, event: 'admission.granted' },
       { state: 'ESTABLISHED', ms: 12_300, event: null },
