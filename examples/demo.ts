@@ -20,7 +20,7 @@ const running = [await startProxy('compiled', 9000, origins), await startProxy('
 console.log(paint('bold', 'Sallyport: one statechart, two ways to run it'));
 console.log(`  127.0.0.1:${portOf('compiled')}  compiled  the chart as a table, derived at start-up (the default)`);
 console.log(`  127.0.0.1:${portOf('xstate')}  xstate    a real XState actor for every connection`);
-console.log('Each port takes TLS by its server name, HTTP by its host, and everything else as raw TCP.');
+console.log('Each port takes TLS by its server name, HTTP request by request, and everything else as raw TCP.');
 console.log('Below: why each connection ended, how its client saw that, and its states with their milliseconds.');
 
 const plays = await Promise.all(running.map(async (one) => ({ ...one, outcomes: await drive(one.proxy, one.port) })));
@@ -37,6 +37,7 @@ else stayUp();
 function stayUp(): void {
   printInvitation(plays);
   for (const { proxy } of running) {
+    proxy.on('exchange.closed', (record) => printClosed(record, proxy.explain(record.exchangeId)?.sentence ?? ''));
     proxy.on('connection.closed', (record) => printClosed(record, proxy.explain(record.connectionId)?.sentence ?? ''));
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void shutDown());

@@ -3,12 +3,21 @@
  *
  * Names and shapes here are a contract: additions are fine, changes are breaking.
  */
+import type { Duplex } from 'node:stream';
 import type { Observable } from 'rxjs';
 import type { SnapshotFrom } from 'xstate';
 import type { Clock } from './io/clock.ts';
 import type { Dialer } from './io/dialer.ts';
 import type { Address } from './io/leg.ts';
-import type { ClosedRecord, ConnectionSnapshot, Refusal, TimelineEntry, Trouble } from './io/reports.ts';
+import type {
+  ClosedRecord,
+  ConnectionSnapshot,
+  ExchangeRecord,
+  ExchangeSnapshot,
+  Refusal,
+  TimelineEntry,
+  Trouble,
+} from './io/reports.ts';
 import type { Resolver } from './io/resolver.ts';
 import type { PersistedConnection } from './machines/connection/connection-chart.ts';
 import type { CloseReason } from './machines/connection/close-reason.ts';
@@ -55,6 +64,8 @@ export type ProxyEvent =
   /** The idle deadline is near: a quarter of it, at most a minute, is left. */
   | { readonly event: 'connection.idling'; readonly connection: ConnectionSnapshot }
   | ClosedRecord
+  /** One HTTP request and what became of it. */
+  | ExchangeRecord
   /** Folded under flood: `count` refusals of this kind since the last such event. */
   | ({ readonly event: 'connection.refused'; readonly count: number } & Refusal)
   | Trouble;
@@ -75,15 +86,23 @@ export interface ConnectionFilter {
   readonly olderThan?: number | string;
 }
 
-/** What `explain` answers, for a live connection and for the last closed ones. */
+/** What `explain` answers, for a live connection or exchange and for the last closed ones. */
 export interface Explanation {
   readonly connectionId: string;
+  /** Null when a connection was asked for. */
+  readonly exchangeId: string | null;
   readonly isLive: boolean;
   /** One sentence. */
   readonly sentence: string;
+  /** Empty for a live exchange, whose record has it. */
   readonly timeline: readonly TimelineEntry[];
+  /** Of a closed connection. */
   readonly record: ClosedRecord | null;
+  /** The live connection, also of a live exchange. */
   readonly connection: ConnectionSnapshot | null;
+  /** Of a closed exchange. */
+  readonly exchangeRecord: ExchangeRecord | null;
+  readonly exchange: ExchangeSnapshot | null;
 }
 
 type SnapshotListener = (snapshot: SnapshotFrom<typeof connectionMachine>) => void;
@@ -105,6 +124,16 @@ export interface ConnectionActor {
   getPersistedSnapshot(): PersistedConnection;
 }
 
+/** HTTP requests since the start. `opened = closed + live`; the sums by reason and by status are `closed`. */
+export interface ExchangeCounters {
+  readonly opened: number;
+  readonly live: number;
+  readonly closed: number;
+  readonly closedByReason: Readonly<Partial<Record<CloseReason, number>>>;
+  /** By the status that the client was sent, `none` where it got none. */
+  readonly closedByStatus: Readonly<Record<string, number>>;
+}
+
 /** Counters since the start. `accepted = closed + live`, and the sum of `closedByReason` is `closed`. */
 export interface ProxyCounters {
   readonly accepted: number;
@@ -113,6 +142,7 @@ export interface ProxyCounters {
   readonly refused: number;
   readonly closedByReason: Readonly<Partial<Record<CloseReason, number>>>;
   readonly refusedByReason: Readonly<Partial<Record<CloseReason, number>>>;
+  readonly exchanges: ExchangeCounters;
   /** Broken invariants; must stay 0. */
   readonly invariantViolations: number;
   readonly handlerFailures: number;
@@ -126,6 +156,8 @@ export interface Census {
   readonly slots: number;
   /** Sockets and other transports in the ledger. */
   readonly transports: number;
+  /** Upstream connections of the HTTP pools, lent or not. */
+  readonly upstreams: number;
   readonly timers: number;
   readonly listeners: number;
 }
@@ -135,6 +167,13 @@ export interface Proxy extends AsyncDisposable {
   start(): Promise<void>;
   /** The bound addresses, in the order of the listeners. Empty before `start()`. */
   addresses(): readonly Address[];
+  /**
+   * Takes a connection that a server of yours has accepted, as if the listener of `port` had (the first one unless given):
+   * same routes, caps, deadlines and records. The stream belongs to the proxy from then on; nothing of it may have been
+   * read, and it needs `allowHalfOpen`.
+   * @throws ProxyError SALLYPORT_LIFECYCLE unless the proxy is running; SALLYPORT_CONFIG_INVALID where it has no such port
+   */
+  handleConnection(socket: Duplex, options?: { readonly port?: number }): void;
   connections(filter?: ConnectionFilter): readonly ConnectionSnapshot[];
   /** Emits the live connections whenever one opens, moves or closes. */
   readonly connections$: Observable<readonly ConnectionSnapshot[]>;
@@ -144,8 +183,11 @@ export interface Proxy extends AsyncDisposable {
   events(options?: { readonly signal?: AbortSignal; readonly bufferMax?: number }): EventIterator;
   /** Null when no live connection has this id. */
   actor(connectionId: string): ConnectionActor | null;
-  /** Null when the id is neither live nor among the last closed ones. */
-  explain(connectionId: string): Explanation | null;
+  /**
+   * @param id of a connection, or of an exchange as the body of an error names it (`k3f9-12.3`).
+   * @returns null when it is neither live nor among the last closed ones.
+   */
+  explain(id: string): Explanation | null;
   readonly routes: { list(): readonly RoutePlan[]; hostnames(): readonly string[] };
   match(query: MatchQuery): MatchExplanation;
   /** @returns false when no live connection has this id. */

@@ -8,8 +8,8 @@ import { ProxyError } from './errors.ts';
 import type { Acceptor, ConnectionRegistry } from './io/acceptor.ts';
 import type { Clock } from './io/clock.ts';
 import type { Connection } from './io/connection.ts';
-import { addressText } from './io/closed-record.ts';
-import type { Address } from './io/leg.ts';
+import { addressText } from './io/address-text.ts';
+import type { Address, Leg } from './io/leg.ts';
 import type { Ledger } from './io/ledger.ts';
 import type { Listener } from './io/listener.ts';
 import { actorClock } from './machines/chart/actor-clock.ts';
@@ -32,6 +32,8 @@ export interface LifePorts {
   /** What must be known before the first listener is bound. */
   prepare(): Promise<readonly Post[]>;
   publish(event: ProxyEvent): void;
+  /** Upstream connections that nobody uses are closed, the others when they are given back. */
+  drainPools(): void;
   /** The proxy is over: says so, and no event will follow. */
   finished(): void;
 }
@@ -98,6 +100,20 @@ export class ProxyLife {
     return this.#stopped.promise;
   }
 
+  /**
+   * A connection that somebody else accepted, as if the listener of that port had.
+   * @throws ProxyError SALLYPORT_LIFECYCLE unless the proxy is running; SALLYPORT_CONFIG_INVALID where it has no such port
+   */
+  adopt(open: () => Leg, port: number | null): void {
+    if (!this.#actor.getSnapshot().matches('RUNNING')) {
+      throw new ProxyError('SALLYPORT_LIFECYCLE', 'a proxy takes connections while it is running');
+    }
+    const position = port === null ? 0 : this.#addresses.findIndex((address) => address.port === port);
+    const post = this.#posts[position];
+    if (post === undefined) throw new ProxyError('SALLYPORT_CONFIG_INVALID', `nothing listens on port ${port}`);
+    post.acceptor.accept(open());
+  }
+
   /** The last connection was struck off. */
   connectionsClosed(): void {
     this.#tell({ type: 'connections.closed' });
@@ -130,6 +146,7 @@ export class ProxyLife {
         void this.#closeListeners();
         return;
       case 'drainConnections':
+        this.#ports.drainPools();
         this.#tellConnections({ type: 'drain.requested' });
         return;
       case 'killConnections':
@@ -140,8 +157,8 @@ export class ProxyLife {
     }
   }
 
-  #tellConnections(fact: Parameters<Connection['tell']>[0]): void {
-    for (const connection of this.#ports.registry.live.values()) connection.tell(fact);
+  #tellConnections(fact: Parameters<Connection['hear']>[0]): void {
+    for (const connection of this.#ports.registry.live.values()) connection.hear(fact);
     if (this.#ports.registry.live.size === 0) this.connectionsClosed();
   }
 
@@ -174,6 +191,7 @@ export class ProxyLife {
   }
 
   async #awaitRelease(): Promise<void> {
+    this.#ports.drainPools();
     await this.#closeListeners();
     await this.#ports.ledger.quiescent();
     this.#tell({ type: 'transports.released' });

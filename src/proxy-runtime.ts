@@ -4,14 +4,17 @@
  * Decides nothing but the cap that the file-descriptor limit allows: two per connection, one per listener, with a reserve.
  * Read first: `proxy.ts`.
  */
+import type { Duplex } from 'node:stream';
 import { maxConnectionsDefault } from './config/build-plan.ts';
 import { Acceptor, type ConnectionRegistry } from './io/acceptor.ts';
 import { wheelClock, type Clock } from './io/clock.ts';
 import type { Connection } from './io/connection.ts';
 import type { ConnectionPorts } from './io/connection-ports.ts';
 import { createDialer } from './io/dialer.ts';
+import { DuplexLeg, namesOf } from './io/duplex-leg.ts';
 import { openFileCount, openFileLimit } from './io/fd-limit.ts';
 import { createLedger, releaseMs, type Ledger } from './io/ledger.ts';
+import { createHttp, type HttpRuntime } from './io/http/http-runtime.ts';
 import { createListener } from './io/listener.ts';
 import type { Reports } from './io/reports.ts';
 import { systemResolver } from './io/resolver.ts';
@@ -36,6 +39,8 @@ export interface ProxyRuntime {
   /** By port, as configured. */
   readonly tables: ReadonlyMap<number, RouteTable>;
   census(): Census;
+  /** @throws as `ProxyLife.adopt` */
+  adopt(socket: Duplex, port: number | null): void;
 }
 
 export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies): ProxyRuntime {
@@ -52,7 +57,8 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
       resolver: dependencies.resolver ?? systemResolver,
       report: observation.reports.trouble,
     });
-  const ports: ConnectionPorts = { clock, dial, reports: observation.reports };
+  const http = createHttp({ plan, clock, ledger, dial, reports: observation.reports });
+  const ports: ConnectionPorts = { clock, ledger, dial, reports: observation.reports, openService: http.openService };
   const registry = new Registry(random, observation.reports.trouble);
   const tables = new Map(plan.listeners.map((listener) => [listener.port, compileListener(listener, plan.detectors)]));
   const life: ProxyLife = new ProxyLife({
@@ -68,10 +74,23 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
       );
     },
     publish: (event) => observation.announce(event),
-    finished: () => observation.close({ event: 'proxy.stopped' }),
+    drainPools: () => http.pools.drain(),
+    finished: () => {
+      http.close();
+      observation.close({ event: 'proxy.stopped' });
+    },
   });
   registry.onEmpty = () => life.connectionsClosed();
-  return { plan, observation, registry, life, tables, census: () => census(registry, ledger, clock, life) };
+  const legPorts = { clock, ledger, report: observation.reports.trouble };
+  return {
+    plan,
+    observation,
+    registry,
+    life,
+    tables,
+    census: () => census(registry, ledger, clock, life, http),
+    adopt: (socket, port) => life.adopt(() => new DuplexLeg(socket, 'downstream', legPorts, namesOf(socket)), port),
+  };
 }
 
 /** The live connections, and ids that no other run of the proxy has given. */
@@ -136,11 +155,18 @@ async function capOf(plan: ProxyPlan, observation: Observation): Promise<number>
   return maxConnections;
 }
 
-function census(registry: ConnectionRegistry, ledger: Ledger, clock: Clock, life: ProxyLife): Census {
+function census(
+  registry: ConnectionRegistry,
+  ledger: Ledger,
+  clock: Clock,
+  life: ProxyLife,
+  http: HttpRuntime,
+): Census {
   return {
     connections: registry.live.size,
     slots: registry.slots.held,
     transports: ledger.size,
+    upstreams: http.pools.size,
     timers: clock.armedCount,
     listeners: life.listenerCount,
   };

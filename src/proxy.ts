@@ -36,6 +36,7 @@ function faceOf(runtime: ProxyRuntime): Proxy {
     stop: async (options) => life.stop(timeoutMs(options?.timeout)),
     [Symbol.asyncDispose]: () => life.stop(null),
     addresses: () => life.addresses(),
+    handleConnection: (socket, options) => runtime.adopt(socket, options?.port ?? null),
     ...proxyConnections(runtime),
     events$: bus.events$,
     on: (name, listener) => bus.on(name, listener),

@@ -33,6 +33,19 @@ export async function requestTls(port: number, name: string): Promise<Treatment>
   return treatmentOf(socket);
 }
 
+/** Opens a WebSocket, has one message echoed, and closes it. */
+export async function echoOverWebSocket(port: number): Promise<Treatment> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/live`);
+  await once(socket, 'open');
+  socket.send('echo');
+  const text = await new Promise<string>((resolve) => {
+    socket.addEventListener('message', ({ data }) => resolve(String(data)), { once: true });
+  });
+  socket.close();
+  await once(socket, 'close');
+  return { text, manner: 'saw FIN' };
+}
+
 /** Resets as soon as the first byte has come back. */
 export async function resetInMidStream(port: number): Promise<Treatment> {
   const socket = await connected(port);

@@ -1,5 +1,5 @@
 /**
- * The upstreams of the demo: an HTTP server, an HTTPS server with a certificate for demos only, and a TCP server that
+ * The upstreams of the demo: an HTTP server that also speaks WebSocket, an HTTPS server with a certificate for demos only, and a TCP server that
  * answers after its client has ended. All on loopback, on free ports.
  */
 import { once } from 'node:events';
@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer as createTcpServer, type Server } from 'node:net';
+import { WebSocketServer } from 'ws';
 
 export const certificateFile = 'examples/demo/demo-only-certificate.pem';
 export const certificate = readFileSync(new URL('demo-only-certificate.pem', import.meta.url), 'utf8');
@@ -24,6 +25,9 @@ export async function startOrigins(): Promise<Origins> {
   const key = readFileSync(new URL('demo-only-key.pem', import.meta.url), 'utf8');
   const http = createHttpServer((_request, response) => {
     response.setHeader('connection', 'close').end('hello from the HTTP origin\n');
+  });
+  new WebSocketServer({ server: http }).on('connection', (socket) => {
+    socket.on('message', (message, isBinary) => socket.send(message, { binary: isBinary }));
   });
   const tls = createHttpsServer({ key, cert: certificate }, (_request, response) => {
     response.setHeader('connection', 'close').end('hello from the TLS origin, which alone holds the key\n');

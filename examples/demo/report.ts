@@ -2,8 +2,8 @@
  * What the demo prints. Plain text where nobody sees colours.
  */
 import { styleText } from 'node:util';
-import type { Census, ClosedRecord } from '../../src/index.ts';
-import type { Outcome } from './drive.ts';
+import type { Census, ClosedRecord, ExchangeRecord } from '../../src/index.ts';
+import { reasonOf, type Outcome } from './drive.ts';
 import { certificateFile } from './origins.ts';
 import type { Interpreter } from './scenarios.ts';
 
@@ -58,6 +58,7 @@ ${paint('bold', 'Try it')} from another terminal, in this folder; port ${second?
 
   curl ${to('web')} http://web.localhost:${port}/
   curl ${to('secure')} --cacert ${certificateFile} https://secure.localhost:${port}/
+  curl ${to('handler')} http://handler.localhost:${port}/any/path
   curl -i ${to('closed')} http://closed.localhost:${port}/
   curl -i ${to('offline')} http://offline.localhost:${port}/
   openssl s_client -brief -connect 127.0.0.1:${port} -servername secure.localhost -CAfile ${certificateFile} </dev/null
@@ -66,8 +67,8 @@ Every connection that closes is explained here. ${paint('bold', 'Ctrl+C')} ends 
 `);
 }
 
-/** One line about a connection that the user made. */
-export function printClosed({ interpreter, reason }: ClosedRecord, sentence: string): void {
+/** One line about a connection that the user made, or about one request on it. */
+export function printClosed({ interpreter, reason }: ClosedRecord | ExchangeRecord, sentence: string): void {
   console.log(`${paint('cyan', interpreter.padEnd(8))}  ${paint(toneOf(reason), reason)}  ${sentence}`);
 }
 
@@ -79,9 +80,10 @@ export function printCensus(interpreter: Interpreter, census: Census): boolean {
 }
 
 /** Who ran it, why it ended, how the client saw that, and each state with its milliseconds. */
-function cells(interpreter: Interpreter, { record, treatment, complaints }: Outcome): readonly string[] {
+function cells(interpreter: Interpreter, { record, exchange, treatment, complaints }: Outcome): readonly string[] {
   const path = record.path.map(([state, ms]) => `${state} ${ms.toFixed(1)}`);
-  return [interpreter, record.reason + (complaints.length > 0 ? ' !' : ''), treatment.manner, ...path, 'CLOSED'];
+  const reason = reasonOf(record, exchange);
+  return [interpreter, reason + (complaints.length > 0 ? ' !' : ''), treatment.manner, ...path, 'CLOSED'];
 }
 
 function toneOf(reason: string): 'green' | 'cyan' {

@@ -9,7 +9,7 @@ import type { InterpreterName } from '../machines/connection/connection-chart.ts
 import { SlotCounter, tryClaimAll } from '../routing/admission.ts';
 import { roundRobin, type RoundRobin } from '../routing/balance.ts';
 import type { ListenerPlan, RoutePlan } from '../routing/plan.ts';
-import { addressText } from './closed-record.ts';
+import { addressText } from './address-text.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionPorts, ListenerRuntime } from './connection-ports.ts';
 import type { Leg } from './leg.ts';

@@ -5,9 +5,15 @@
  */
 import { deadlineOf, describeReason, type CloseReason, type CloseSide } from '../machines/connection/close-reason.ts';
 import type { Connection } from './connection.ts';
-import type { Address } from './leg.ts';
+import { addressText } from './address-text.ts';
 import type { ClosedRecord } from './reports.ts';
 import { round } from './timeline.ts';
+
+/** The first thing that went wrong, as the operating system or a callback told it. */
+export interface Cause {
+  readonly code: string | null;
+  readonly text: string | null;
+}
 
 export function closedRecord(connection: Connection, reason: CloseReason, nowMs: number): ClosedRecord {
   const { listener, downstream, causeState } = connection;
@@ -59,10 +65,4 @@ function limitOf(
 /** A completed connection was ended by whoever sent FIN first. */
 function byOf(connection: Connection, reason: CloseReason, by: CloseSide): CloseSide {
   return reason === 'completed' ? (connection.endedFirst ?? by) : by;
-}
-
-/** `127.0.0.1:80`, `[::1]:80`, or the path of a UNIX socket. */
-export function addressText({ host, port }: Address): string {
-  if (port === 0 && host.startsWith('/')) return host;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

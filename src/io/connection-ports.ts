@@ -6,6 +6,10 @@ import type { ListenerPlan, RoutePlan } from '../routing/plan.ts';
 import type { Clock } from './clock.ts';
 import type { Connection } from './connection.ts';
 import type { Dialer } from './dialer.ts';
+import type { Serving } from './http/serving.ts';
+import type { HttpService } from './http/service.ts';
+import type { Ledger } from './ledger.ts';
+import type { Leg } from './leg.ts';
 import type { Reports } from './reports.ts';
 import type { Sniffer } from './sniffer.ts';
 
@@ -13,6 +17,9 @@ export interface ConnectionPorts {
   readonly clock: Clock;
   readonly dial: Dialer;
   readonly reports: Reports;
+  /** The HTTP service of a connection, for the protocol that its client speaks. */
+  readonly openService: (leg: Leg, serving: Serving) => HttpService;
+  readonly ledger: Ledger;
 }
 
 /** A listener as its connections see it. */

@@ -26,10 +26,13 @@ export function connectionSnapshot(connection: Connection, nowMs: number): Conne
     bytesOut: downstream.sentBytes,
     bufferedBytes: bufferedBytes(connection),
     timeline: timeline.entries(nowMs),
+    exchanges: connection.exchanges(),
   };
 }
 
-function bufferedBytes({ downstream, upstream }: Connection): number {
+/** Taken from one side and not yet handed to the system for the other. */
+export function bufferedBytes({ bufferedBefore, downstream, upstream }: Connection): number {
   if (upstream === null) return downstream.heldBytes;
-  return downstream.receivedBytes - upstream.sentBytes + upstream.receivedBytes - downstream.sentBytes;
+  const inside = downstream.receivedBytes - upstream.sentBytes + upstream.receivedBytes - downstream.sentBytes;
+  return inside - bufferedBefore;
 }

@@ -6,7 +6,6 @@
  * entry into CLOSED.
  * Read first: `machines/connection/machine.ts`, then `leg.ts`.
  */
-import type { Subscription } from 'rxjs';
 import { stateOf } from '../machines/chart/chart.ts';
 import { describeReason, type CloseReason, type CloseSide } from '../machines/connection/close-reason.ts';
 import type { ConnectionCommand } from '../machines/connection/commands.ts';
@@ -16,29 +15,31 @@ import {
   type ConnectionHost,
 } from '../machines/connection/connection-chart.ts';
 import type { ConnectionFact } from '../machines/connection/events.ts';
-import { canRefuse, refusal } from '../protocols/refusals.ts';
 import type { RoutePlan } from '../routing/plan.ts';
-import { closedRecord } from './closed-record.ts';
+import { closedRecord, type Cause } from './closed-record.ts';
 import type { ConnectionPorts, ListenerRuntime } from './connection-ports.ts';
-import { connectionSnapshot } from './connection-snapshot.ts';
-import { dialFailureOf, type DialFailure } from './dialer.ts';
-import { isLeg, type Address, type Leg, type LegFact } from './leg.ts';
+import { handlerFacts, isAnswerable, refusalOf, routedFact } from './connection-facts.ts';
+import { bufferedBytes, connectionSnapshot } from './connection-snapshot.ts';
+import type { DialFailure } from './dialer.ts';
+import { Dialling, type DiallingOwner } from './dialling.ts';
+import type { HandlerOwner } from './handlers/failure.ts';
+import { openHandler } from './handlers/socket-handler.ts';
+import type { DetachedLeg, Tap } from './http/ports.ts';
+import { Serving, type ServedConnection } from './http/serving.ts';
+import type { Address, Leg, LegFact } from './leg.ts';
 import { closeReasonOf } from './os-codes.ts';
 import { LegFacts, type FactOwner } from './leg-facts.ts';
 import { Refusing } from './refusing.ts';
-import type { ConnectionSnapshot } from './reports.ts';
+import type { ConnectionSnapshot, ExchangeSnapshot } from './reports.ts';
 import { ipFamily } from './socket.ts';
-import { PeekBuffer, type Sighting, type SniffOutcome } from './sniffer.ts';
+import { Peeking, type PeekOwner } from './peeking.ts';
+import type { Sighting, SniffOutcome } from './sniffer.ts';
 import { Splice, type Side, type SpliceOwner } from './splice.ts';
 import { readable, Timeline } from './timeline.ts';
 
-/** The first thing that went wrong, as the operating system or a callback told it. */
-export interface Cause {
-  readonly code: string | null;
-  readonly text: string | null;
-}
-
-export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
+export class Connection
+  implements ConnectionHost, SpliceOwner, FactOwner, PeekOwner, DiallingOwner, ServedConnection, HandlerOwner
+{
   readonly connectionId: string;
   readonly listener: ListenerRuntime;
   readonly downstream: Leg;
@@ -57,17 +58,21 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
   causeState = '';
   /** The side whose FIN came first; null while neither has ended. */
   endedFirst: CloseSide | null = null;
+  /** What the legs' counts differed by when they were joined: heads of HTTP are no part of a tunnel. */
+  bufferedBefore = 0;
   readonly #ports: ConnectionPorts;
   readonly #downstreamFacts: LegFacts = new LegFacts(this, 'downstream');
   #upstreamFacts: LegFacts | null = null;
-  #dialing: Subscription | null = null;
-  #peek: PeekBuffer | null = null;
+  readonly #dialling: Dialling;
+  readonly #peeking: Peeking;
   #splice: Splice | null = null;
   #refusing: Refusing | null = null;
+  /** Of HTTP connections; null before there is one, and once the connection has become a tunnel. */
+  #serving: Serving | null = null;
+  /** Both legs on their way from the HTTP service to the splice. */
+  #taps: { readonly client: Tap; readonly upstream: Tap } | null = null;
   #firstTarget = 0;
   #reportedByteAtMs: number;
-  /** True exactly when the client's FIN was told before the splice. */
-  #hasClientEnded = false;
 
   constructor(connectionId: string, downstream: Leg, listener: ListenerRuntime, ports: ConnectionPorts) {
     this.connectionId = connectionId;
@@ -77,6 +82,8 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     this.#ports = ports;
     this.acceptedAtMs = ports.clock.nowMs();
     this.#reportedByteAtMs = this.acceptedAtMs;
+    this.#dialling = new Dialling(ports.dial, this);
+    this.#peeking = new Peeking(downstream, listener.sniffer, this);
     this.chart = createConnectionChart(
       listener.interpreter,
       { timeouts: listener.plan.timeouts.values },
@@ -90,12 +97,7 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     this.chart.start();
     this.#ports.reports.opened(this);
     this.downstream.facts$.subscribe(this.#downstreamFacts);
-    this.#tell({ type: 'admission.granted' });
-  }
-
-  /** An operator's word, or the proxy's. */
-  tell(fact: Extract<ConnectionFact, { type: 'kill.requested' | 'drain.requested' }>): void {
-    this.#tell(fact);
+    this.hear({ type: 'admission.granted' });
   }
 
   perform(command: ConnectionCommand): void {
@@ -119,18 +121,18 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     const lastByteAtMs = Math.max(this.downstream.lastByteAtMs, this.upstream?.lastByteAtMs ?? 0);
     if (lastByteAtMs <= this.#reportedByteAtMs) return;
     this.#reportedByteAtMs = lastByteAtMs;
-    this.#tell({ type: 'bytes.flowed', quietMs: this.#ports.clock.nowMs() - lastByteAtMs });
+    this.hear({ type: 'bytes.flowed', quietMs: this.#ports.clock.nowMs() - lastByteAtMs });
   }
 
   sideEnded(side: Side): void {
     this.endedFirst ??= side;
-    const ageMs = this.#ageMs();
-    if (side === 'downstream') this.#tell({ type: 'downstream.ended', heldBytes: 0, ageMs });
-    else this.#tell({ type: 'upstream.ended', ageMs });
+    const ageMs = this.ageMs();
+    if (side === 'downstream') this.hear({ type: 'downstream.ended', heldBytes: 0, ageMs });
+    else this.hear({ type: 'upstream.ended', ageMs });
   }
 
   flushed(): void {
-    this.#tell({ type: 'splice.flushed' });
+    this.hear({ type: 'splice.flushed' });
   }
 
   legTold(side: Side, fact: LegFact): void {
@@ -138,33 +140,52 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     else this.#upstreamTold(fact);
   }
 
+  /** The live ones; none unless HTTP is served. */
+  exchanges(): readonly ExchangeSnapshot[] {
+    return this.#serving?.exchanges() ?? [];
+  }
+
   snapshot(): ConnectionSnapshot {
     return connectionSnapshot(this, this.#ports.clock.nowMs());
   }
 
-  #tell(fact: ConnectionFact): void {
+  hear(fact: ConnectionFact): void {
     this.chart.send(fact);
   }
 
-  #ageMs(): number {
+  ageMs(): number {
     return this.#ports.clock.nowMs() - this.acceptedAtMs;
+  }
+
+  explainBy(cause: string | null): void {
+    if (cause !== null) this.cause ??= { code: null, text: cause };
+  }
+
+  becomeTunnel(client: Tap, upstream: DetachedLeg): void {
+    this.upstream = upstream.leg;
+    this.upstreamAddress = upstream.leg.remote;
+    this.#taps = { client, upstream };
+    upstream.tellTo((fact) => this.legTold('upstream', fact));
   }
 
   #carryOut(command: ConnectionCommand): void {
     switch (command.type) {
       case 'peek':
-        return this.#beginPeeking();
+        return this.#peeking.start();
       case 'stopPeeking':
-        this.#peek = null;
-        return undefined;
+        return this.#peeking.stop();
       case 'routeServerFirst':
-        return this.#conclude(this.listener.sniffer.serverFirst(this.client.host));
+        return this.concluded(this.listener.sniffer.serverFirst(this.client.host));
       case 'dial':
         return this.#dial(command.attempt);
       case 'cancelDial':
-        this.#dialing?.unsubscribe();
-        this.#dialing = null;
-        return undefined;
+        return this.#dialling.cancel();
+      case 'serve':
+        return this.#serve();
+      case 'lastExchange':
+        return this.#serving?.last();
+      case 'endService':
+        return this.#serving?.end();
       case 'splice':
         return this.#beginSplice();
       case 'endUpstream':
@@ -186,53 +207,46 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     }
   }
 
-  #beginPeeking(): void {
-    const outcome = this.listener.sniffer.first(this.client.host);
-    if (outcome !== null) return this.#conclude(outcome);
-    this.#peek = new PeekBuffer();
-    if (this.downstream.heldBytes > 0) this.#look(this.#hasClientEnded);
+  detectorFailed(error: unknown): void {
+    this.failed(error);
+    this.hear({ type: 'sniff.failed', reason: 'handler.failed', answerable: false });
   }
 
-  /** Bytes have arrived, or FIN has. */
-  #look(ended: boolean): void {
-    if (this.#peek === null || !this.#peek.isDue(this.downstream.heldBytes, ended)) return;
-    const prefix = this.#peek.view(this.downstream.held);
-    try {
-      this.#conclude(this.listener.sniffer.look(this.client.host, prefix, ended));
-    } catch (error) {
-      this.#callbackFailed(error);
-      this.#tell({ type: 'sniff.failed', reason: 'handler.failed', answerable: false });
-    }
-  }
-
-  #conclude(outcome: SniffOutcome): void {
+  concluded(outcome: SniffOutcome): void {
     switch (outcome.kind) {
       case 'waiting':
         if (outcome.suspected !== null) this.sighting = { protocol: outcome.suspected, preface: null };
-        return this.#tell({ type: 'preface.received', answerable: outcome.answerable });
+        return this.hear({ type: 'preface.received', answerable: outcome.answerable });
       case 'refused': {
         this.route = outcome.route;
         this.sighting = outcome.sighting;
-        if (outcome.detail !== null) this.cause ??= { code: null, text: outcome.detail };
-        return this.#tell({ type: 'sniff.failed', reason: outcome.reason, answerable: isAnswerable(outcome) });
+        this.explainBy(outcome.detail);
+        return this.hear({ type: 'sniff.failed', reason: outcome.reason, answerable: isAnswerable(outcome) });
       }
       case 'routed':
         return this.#routed(outcome.route, outcome.sighting);
+      case 'served':
+        return this.#routed(null, outcome.sighting);
     }
   }
 
-  #routed(route: RoutePlan, sighting: Sighting): void {
-    if (route.action.type !== 'forward') return;
+  #routed(route: RoutePlan | null, sighting: Sighting): void {
     this.route = route;
     this.sighting = sighting;
-    this.#firstTarget = this.listener.takeTurn(route);
-    this.#tell({
-      type: 'sniff.routed',
-      timeouts: route.timeouts.values,
-      attemptsMax: route.action.targets.length,
-      keepHalfOpen: route.keepHalfOpen,
-      answerable: sighting.protocol !== null && canRefuse(sighting.protocol),
-    });
+    if (route?.action.type === 'forward') this.#firstTarget = this.listener.takeTurn(route);
+    this.hear(routedFact(route, sighting, { listener: this.listener, ageMs: this.ageMs() }));
+  }
+
+  /** With every byte that was looked at still unread. */
+  #serve(): void {
+    const action = this.route?.action;
+    if (action?.type === 'handler' && action.kind === 'socket') {
+      const { clock, ledger, reports } = this.#ports;
+      this.#listenTo(openHandler(action, handlerFacts(this), { clock, ledger, report: reports.trouble }, this).leg);
+      return this.#beginSplice();
+    }
+    this.#serving = new Serving(this, this.sighting?.protocol === 'h2c' ? 'h2c' : 'http');
+    return this.#serving.start(this.#ports.openService);
   }
 
   #dial(attempt: number): void {
@@ -242,58 +256,62 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     if (target === undefined) return;
     this.upstreamAddress = target;
     this.cause = null;
-    try {
-      this.#dialing = this.#ports.dial(target, { resolved: () => this.#tell({ type: 'dial.resolved' }) }).subscribe({
-        next: (leg) => this.#dialSucceeded(leg),
-        error: (error) => this.#dialFailed(dialFailureOf(error)),
-      });
-    } catch (error) {
-      this.#dialerFailed(error);
-    }
+    this.#dialling.start(target);
   }
 
-  #dialFailed(failure: DialFailure): void {
+  dialResolved(): void {
+    this.hear({ type: 'dial.resolved' });
+  }
+
+  dialFailed(failure: DialFailure): void {
     this.cause = { code: failure.code, text: failure.cause };
-    this.#tell({ type: 'dial.failed', reason: failure.reason, retryable: failure.retryable });
+    this.hear({ type: 'dial.failed', reason: failure.reason, retryable: failure.retryable });
   }
 
-  /** A dialer of the embedder's may emit more than one leg, or what is none. */
-  #dialSucceeded(leg: Leg): void {
-    if (!isLeg(leg)) return this.#dialerFailed(new TypeError('the dialer emitted something that is no leg'));
+  dialSucceeded(leg: Leg): void {
     if (this.upstream !== null) return leg.reset();
     this.upstream = leg;
     this.cause = null;
     if (ipFamily(this.upstreamAddress?.host ?? '') === 0) this.upstreamAddress = leg.remote;
-    this.#tell({ type: 'dial.succeeded', ageMs: this.#ageMs() });
+    this.hear({ type: 'dial.succeeded', ageMs: this.ageMs() });
     // Only now: a failure that the leg has kept must be heard in ESTABLISHED, not before.
-    this.#upstreamFacts = new LegFacts(this, 'upstream');
-    leg.facts$.subscribe(this.#upstreamFacts);
+    this.#listenTo(leg);
   }
 
-  #dialerFailed(error: unknown): void {
-    this.#callbackFailed(error);
-    this.#tell({ type: 'dial.failed', reason: 'handler.failed', retryable: false });
+  #listenTo(upstream: Leg): void {
+    this.upstream = upstream;
+    this.#upstreamFacts = new LegFacts(this, 'upstream');
+    upstream.facts$.subscribe(this.#upstreamFacts);
+  }
+
+  dialerFailed(error: unknown): void {
+    this.failed(error);
+    this.hear({ type: 'dial.failed', reason: 'handler.failed', retryable: false });
   }
 
   #beginSplice(): void {
     if (this.upstream === null) return;
     this.#splice = new Splice(this.downstream, this.upstream, this);
-    this.#splice.start();
+    if (this.#taps === null) return this.#splice.start();
+    this.#serving = null;
+    this.#splice.continueFrom(this.#taps.client, this.#taps.upstream);
+    this.bufferedBefore = bufferedBytes(this);
+    return undefined;
   }
 
   /** Before the splice, FIN is told with what is still held; afterwards it is told by the bytes' own end (`sideEnded`). */
   #downstreamTold(fact: LegFact): void {
+    if (this.#serving !== null && fact.type !== 'failed') return this.#serving.told(fact);
     switch (fact.type) {
       case 'held':
-        return this.#look(false);
+        return this.#peeking.look();
       case 'ended':
         if (this.#splice !== null || this.#refusing !== null) return undefined;
-        this.#hasClientEnded = true;
-        this.#tell({ type: 'downstream.ended', heldBytes: fact.heldBytes, ageMs: this.#ageMs() });
-        return this.#look(true);
+        this.hear({ type: 'downstream.ended', heldBytes: fact.heldBytes, ageMs: this.ageMs() });
+        return this.#peeking.ended();
       case 'failed':
         this.cause ??= { code: fact.code, text: fact.cause };
-        return this.#tell({ type: 'downstream.failed', reason: closeReasonOf('downstream', fact.code) });
+        return this.hear({ type: 'downstream.failed', reason: closeReasonOf('downstream', fact.code) });
       case 'writable':
         return this.#splice?.writable('downstream');
       case 'flushed':
@@ -308,7 +326,7 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     switch (fact.type) {
       case 'failed':
         this.cause ??= { code: fact.code, text: fact.cause };
-        return this.#tell({ type: 'upstream.failed', reason: closeReasonOf('upstream', fact.code) });
+        return this.hear({ type: 'upstream.failed', reason: closeReasonOf('upstream', fact.code) });
       case 'writable':
         return this.#splice?.writable('upstream');
       case 'flushed':
@@ -328,15 +346,13 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
 
   #sideGone(side: Side): void {
     this.cause ??= { code: 'SALLYPORT_SILENT_DEATH', text: `the ${side} transport was gone without a word` };
-    if (side === 'downstream') this.#tell({ type: 'downstream.failed', reason: 'downstream.reset' });
-    else this.#tell({ type: 'upstream.failed', reason: 'upstream.reset' });
+    if (side === 'downstream') this.hear({ type: 'downstream.failed', reason: 'downstream.reset' });
+    else this.hear({ type: 'upstream.failed', reason: 'upstream.reset' });
   }
 
   #refuse(reason: CloseReason): void {
-    const how = this.route?.action.type === 'block' ? this.route.action.how : 'reply';
-    const protocol = this.sighting?.protocol ?? null;
-    const answer = how === 'reply' && protocol !== null ? refusal(protocol, reason, this.connectionId) : null;
-    if (answer === null && how !== 'fin') return this.#tell({ type: 'refusal.skipped' });
+    const { answer, isWorthFin } = refusalOf(this, reason);
+    if (!isWorthFin) return this.hear({ type: 'refusal.skipped' });
     this.#refusing = new Refusing(
       this.downstream,
       () => this.flushed(),
@@ -353,7 +369,8 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     const nowMs = this.#ports.clock.nowMs();
     this.#downstreamFacts.unsubscribe();
     this.#upstreamFacts?.unsubscribe();
-    this.#dialing?.unsubscribe();
+    this.#dialling.cancel();
+    this.#serving?.stop(reason);
     this.#letGo(this.downstream, reason);
     if (this.upstream !== null) this.#letGo(this.upstream, reason);
     this.#splice?.stop();
@@ -367,7 +384,8 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
     else leg.reset();
   }
 
-  #callbackFailed(error: unknown): void {
+  /** A callback of the embedder's is at fault: a detector, a dialer, a handler, whose leg fails as well. */
+  failed(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     this.cause ??= { code: null, text: message };
     this.#ports.reports.trouble({ event: 'handler.failed', connectionId: this.connectionId, message });
@@ -377,13 +395,6 @@ export class Connection implements ConnectionHost, SpliceOwner, FactOwner {
   broken(error: unknown): void {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#ports.reports.trouble({ event: 'invariant.broken', connectionId: this.connectionId, message });
-    this.#tell({ type: 'kill.requested', reason: 'internal.invariant' });
+    this.hear({ type: 'kill.requested', reason: 'internal.invariant' });
   }
-}
-
-/** True exactly when the refused client can be told, or its route wants it to get a FIN. */
-function isAnswerable({ route, sighting }: Extract<SniffOutcome, { kind: 'refused' }>): boolean {
-  const how = route?.action.type === 'block' ? route.action.how : 'reply';
-  if (how === 'fin') return true;
-  return how === 'reply' && sighting.protocol !== null && canRefuse(sighting.protocol);
 }

@@ -9,7 +9,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { Observable, type Subscriber } from 'rxjs';
 import { ProxyError } from '../errors.ts';
 import type { Clock } from './clock.ts';
-import { addressText } from './closed-record.ts';
+import { addressText } from './address-text.ts';
 import type { Ledger } from './ledger.ts';
 import type { Address, Leg } from './leg.ts';
 import type { Reports } from './reports.ts';
@@ -37,6 +37,9 @@ export interface Listener {
 export function createListener(options: ListenerOptions): Listener {
   return new SocketListener(options);
 }
+
+/** Connections that the system keeps until they are accepted. Node's own 511 overflows in a burst; the system has a cap of its own. */
+export const backlog = 4_096;
 
 class SocketListener implements Listener {
   readonly accepted$: Observable<Leg>;
@@ -110,7 +113,7 @@ class SocketListener implements Listener {
       };
       this.#server.once('error', failed);
       this.#server.once('listening', bound);
-      this.#server.listen({ host, port, exclusive: true });
+      this.#server.listen({ host, port, exclusive: true, backlog });
     });
   }
 

@@ -60,6 +60,8 @@ const codes = {
   ENOBUFS: { says: 'this machine is out of buffers', dial: 'upstream.unreachable', retryable: false },
   ENOMEM: { says: 'this machine is out of memory', dial: 'upstream.unreachable', retryable: false },
   SALLYPORT_CLOSED: { says: 'the transport was closed without a word', dial: 'upstream.reset', retryable: true },
+  SALLYPORT_HANDLER_FAILED: { says: 'the handler failed', dial: 'upstream.reset', retryable: false },
+  SALLYPORT_HANDLER_LEFT: { says: 'the handler left', dial: 'upstream.reset', retryable: false },
 } as const satisfies Record<string, OsCodeMeaning>;
 
 /** True exactly when the code is in the table. */
@@ -82,12 +84,14 @@ export function isRetryable(code: string): boolean {
   return !isKnownCode(code) || codes[code].retryable;
 }
 
-/** The reason when a live leg fails: whatever the code, the peer's connection was cut. */
-export function closeReasonOf(side: LegSide, _code: string): CloseReason {
+/** The reason when a live leg fails: whatever the code, the peer's connection was cut; or a handler is at fault. */
+export function closeReasonOf(side: LegSide, code: string): CloseReason {
+  if (code === 'SALLYPORT_HANDLER_FAILED') return 'handler.failed';
+  if (code === 'SALLYPORT_HANDLER_LEFT') return 'handler.completed';
   return side === 'downstream' ? 'downstream.reset' : 'upstream.reset';
 }
 
-/** The transport was closed by someone who said nothing: the one code that is not the system's. */
+/** The transport was closed by someone who said nothing. */
 export const closedSilently = 'SALLYPORT_CLOSED';
 
 /** The code of an error, or its name where it has none. */

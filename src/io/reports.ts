@@ -16,6 +16,23 @@ export interface TimelineEntry {
   readonly event: string | null;
 }
 
+/** A live exchange, as it is now. */
+export interface ExchangeSnapshot {
+  readonly exchangeId: string;
+  readonly route: string | null;
+  readonly upstream: Address | null;
+  /** '' while the head is arriving. */
+  readonly method: string;
+  readonly authority: string;
+  /** Without the query. */
+  readonly requestPath: string;
+  readonly state: string;
+  /** The state with its substates: `HALF_CLOSED.AWAITING`. */
+  readonly leaf: string;
+  readonly ageMs: number;
+  readonly stateMs: number;
+}
+
 /** A live connection, as it is now. */
 export interface ConnectionSnapshot {
   readonly connectionId: string;
@@ -42,6 +59,8 @@ export interface ConnectionSnapshot {
   /** Taken from one side and not yet handed to the system for the other, both ways together. */
   readonly bufferedBytes: number;
   readonly timeline: readonly TimelineEntry[];
+  /** Empty unless HTTP is served. */
+  readonly exchanges: readonly ExchangeSnapshot[];
 }
 
 /** The one record of a closed connection. Field names are stable. */
@@ -73,6 +92,43 @@ export interface ClosedRecord {
   readonly timeline: readonly TimelineEntry[];
 }
 
+/** The one record of a closed exchange: one HTTP request and what became of it. Field names are stable. */
+export interface ExchangeRecord {
+  readonly event: 'exchange.closed';
+  /** `k3f9-12.3`: the third exchange of connection `k3f9-12`; what the bodies of our own answers name. */
+  readonly exchangeId: string;
+  readonly connectionId: string;
+  readonly listener: string;
+  readonly route: string | null;
+  readonly client: string;
+  readonly upstream: string | null;
+  readonly protocol: 'http/1.0' | 'http/1.1' | 'h2';
+  /** '' where the head never became clear; likewise `authority` and `requestPath`. */
+  readonly method: string;
+  readonly authority: string;
+  /** Without the query, which may hold secrets. */
+  readonly requestPath: string;
+  /** The status the client was sent; null when it got none. */
+  readonly status: number | null;
+  readonly reason: CloseReason;
+  readonly by: CloseSide;
+  readonly state: string;
+  readonly deadline: DeadlineName | null;
+  readonly limitMs: number | null;
+  readonly configPath: string | null;
+  readonly code: string | null;
+  readonly cause: string | null;
+  readonly interpreter: 'compiled' | 'xstate';
+  readonly durationMs: number;
+  readonly path: readonly (readonly [state: string, ms: number])[];
+  /** Of bodies: from the client, and to the client. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** True exactly when the request was sent on a connection that had been used before. */
+  readonly isReused: boolean;
+  readonly timeline: readonly TimelineEntry[];
+}
+
 /** A connection that was refused before it had a chart. */
 export interface Refusal {
   readonly listener: string;
@@ -93,6 +149,12 @@ export interface Reports {
   readonly moved: (connectionId: string, from: string, to: string, event: string) => void;
   readonly idling: (connectionId: string, snapshot: () => ConnectionSnapshot) => void;
   readonly closed: (record: ClosedRecord) => void;
+  readonly exchangeOpened: () => void;
+  /**
+   * An exchange is over. The record is built only if somebody wants it: always where the exchange did not complete, so
+   * that the id in an error's body can be explained; for completed ones only when somebody listens or the log says debug.
+   */
+  readonly exchangeClosed: (reason: CloseReason, status: number | null, record: () => ExchangeRecord) => void;
   readonly refused: (refusal: Refusal) => void;
   readonly trouble: (trouble: Trouble) => void;
 }

@@ -21,6 +21,8 @@ export interface Sighting {
 
 export type SniffOutcome =
   | { readonly kind: 'routed'; readonly route: RoutePlan; readonly sighting: Sighting }
+  /** HTTP, request by request: the bytes are surely HTTP's, and a route is chosen for each request. */
+  | { readonly kind: 'served'; readonly sighting: Sighting }
   /** `detail`: one clause for the record. */
   | {
       readonly kind: 'refused';
@@ -85,27 +87,31 @@ export class PeekBuffer {
 
 /** One listener's way of looking at clients. Shared by all its connections. */
 export class Sniffer {
-  readonly #table: RouteTable;
+  readonly table: RouteTable;
   /** Asked for the sake of an answer only, once a client is refused. */
   readonly #known: readonly Detector[];
 
   constructor(table: RouteTable, known: readonly Detector[]) {
-    this.#table = table;
+    this.table = table;
     this.#known = known;
   }
 
   /** The outcome that needs no byte, or null. */
   first(ip: string): SniffOutcome | null {
-    const decision = this.#table.withoutBytes({ ip });
+    const decision = this.table.withoutBytes({ ip });
     if (decision === null || isRefusedInWords(decision)) return null;
     return outcomeOf(decision, unseen);
   }
 
   /** @param ended true exactly when FIN has come. A detector that throws is the caller's to contain. */
   look(ip: string, prefix: Uint8Array, ended: boolean): SniffOutcome {
-    const early = this.#table.withoutBytes({ ip });
-    const detectors = early === null ? this.#table.detectors : this.#known;
+    const early = this.table.withoutBytes({ ip });
+    const detectors = early === null ? this.table.detectors : this.#known;
     const found = classify(detectors, prefix, ended);
+    if (this.table.servesHttp) {
+      const http = httpOf(found);
+      if (http !== null) return { kind: 'served', sighting: { protocol: http, preface: null } };
+    }
     if (found.kind === 'needsMore') {
       const { suspected } = found;
       return { kind: 'waiting', answerable: suspected !== null && canRefuse(suspected), suspected };
@@ -115,13 +121,13 @@ export class Sniffer {
       return { kind: 'refused', reason: 'downstream.malformed', route: null, sighting, detail: found.detail };
     }
     const sighting = sightingOf(found);
-    const decision = this.#table.decide({ ip, protocol: sighting.protocol, preface: sighting.preface });
+    const decision = this.table.decide({ ip, protocol: sighting.protocol, preface: sighting.preface });
     return outcomeOf(decision, this.#recognise(decision, sighting, prefix));
   }
 
   /** The outcome for a client that stays silent: where no such route is for it, it is waited for like any other. */
   serverFirst(ip: string): SniffOutcome {
-    const route = this.#table.serverFirst({ ip });
+    const route = this.table.serverFirst({ ip });
     if (route === null) return { kind: 'waiting', answerable: false, suspected: null };
     return outcomeOf({ kind: 'route', route }, unseen);
   }
@@ -144,8 +150,19 @@ function outcomeOf(decision: RouteDecision, sighting: Sighting): SniffOutcome {
   if (decision.kind === 'refused')
     return { kind: 'refused', reason: decision.reason, route: null, sighting, detail: null };
   const { route } = decision;
-  if (route.action.type === 'forward') return { kind: 'routed', route, sighting };
+  const { action } = route;
+  if (action.type === 'forward' || (action.type === 'handler' && action.kind === 'socket'))
+    return { kind: 'routed', route, sighting };
   return { kind: 'refused', reason: 'route.blocked', route, sighting, detail: null };
+}
+
+/**
+ * HTTP, as soon as it can be nothing else: what is wrong with a request is then told by the HTTP service, whose deadline
+ * for the head is its own.
+ */
+function httpOf(found: Classification): 'http' | 'h2c' | null {
+  const protocol = found.kind === 'needsMore' ? found.suspected : found.kind === 'unknown' ? null : found.protocol;
+  return protocol === 'http' || (protocol === 'h2c' && found.kind === 'recognised') ? protocol : null;
 }
 
 function sightingOf(found: Classification): Sighting {

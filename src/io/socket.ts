@@ -7,6 +7,7 @@
  * Read first: `leg.ts` for the laws, `leg-base.ts` for what all legs share. The trials behind the odd corners are noted
  * where they are.
  */
+import { plainHost } from './address-text.ts';
 import { connect, isIP, type Socket as NodeSocket } from 'node:net';
 import type { LegSide } from './ledger.ts';
 import type { Address, ChunkLifetime } from './leg.ts';
@@ -83,11 +84,11 @@ export class SocketLeg extends LegBase {
   }
 
   get remote(): Address {
-    return this.dialled ?? { host: plainAddress(this.socket.remoteAddress), port: this.socket.remotePort ?? 0 };
+    return this.dialled ?? { host: plainHost(this.socket.remoteAddress), port: this.socket.remotePort ?? 0 };
   }
 
   get local(): Address {
-    return { host: plainAddress(this.socket.localAddress), port: this.socket.localPort ?? 0 };
+    return { host: plainHost(this.socket.localAddress), port: this.socket.localPort ?? 0 };
   }
 
   /** @internal The socket's own events. */
@@ -220,10 +221,4 @@ function onError(this: NodeSocket, error: Error): void {
 
 function onClose(this: NodeSocket): void {
   this[legOf]?.closed();
-}
-
-/** IPv4 addresses that arrive through a dual-stack listener are written as what they are (RFC 4291 §2.5.5.2). */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return '';
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
 }

@@ -5,6 +5,7 @@
  * subscription per direction, no operators; a chunk is passed on within the call (src/io/leg.ts, law 9).
  * Buffered per direction: what the writing leg queues before it says stop, plus one read.
  */
+import type { Tap } from './http/ports.ts';
 import type { Leg } from './leg.ts';
 import { Sink } from './sink.ts';
 
@@ -37,6 +38,12 @@ export class Splice {
   start(): void {
     this.#downstream.start();
     this.#upstream.start();
+  }
+
+  /** As `start`, where somebody has been reading both legs and goes on reading them. */
+  continueFrom(downstream: Tap, upstream: Tap): void {
+    downstream.passTo(this.#downstream);
+    upstream.passTo(this.#upstream);
   }
 
   /** The leg of that side takes bytes again. */

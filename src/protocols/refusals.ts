@@ -7,6 +7,7 @@
  * @see RFC 9110 §15, RFC 9209 (Proxy-Status), RFC 8446 §6 (alerts), PostgreSQL "ErrorResponse"
  */
 import type { CloseReason } from '../machines/connection/close-reason.ts';
+import { reasonPhrase } from './http/reason-phrase.ts';
 import { answerFor, type RefusalAnswer } from './refusal-answers.ts';
 
 /**
@@ -35,23 +36,11 @@ const writers: ReadonlyMap<string, Writer> = new Map([
 
 const encoder = new TextEncoder();
 
-const reasonPhrases: Readonly<Record<RefusalAnswer['status'], string>> = {
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  408: 'Request Timeout',
-  429: 'Too Many Requests',
-  500: 'Internal Server Error',
-  502: 'Bad Gateway',
-  503: 'Service Unavailable',
-  504: 'Gateway Timeout',
-};
-
 function writeHttp(answer: RefusalAnswer, connectionId: string): Uint8Array {
   const body = `${answer.says} (connection ${connectionId})\n`;
   return encoder.encode(
     [
-      `HTTP/1.1 ${answer.status} ${reasonPhrases[answer.status]}`,
+      `HTTP/1.1 ${answer.status} ${reasonPhrase(answer.status)}`,
       'Content-Type: text/plain; charset=utf-8',
       `Content-Length: ${body.length}`,
       'Cache-Control: no-store',

@@ -23,6 +23,8 @@ describe('npm start', () => {
       'completed',
       'completed',
       'completed',
+      'completed',
+      'completed',
       'upstream.refused',
       'route.blocked',
       'timeout.sniff',
@@ -30,8 +32,10 @@ describe('npm start', () => {
     ];
     expect(reasons('compiled')).toEqual(expected);
     expect(reasons('xstate')).toEqual(expected);
-    expect(out.match(/^ {3}closed after .* in [A-Z_]+/gm)).toHaveLength(expected.length);
-    const nothing = '0 connections, 0 slots, 0 transports, 0 timers, 0 listeners';
+    // Of every connection, and of the two exchanges that were refused.
+    expect(out.match(/closed\s+after .*/g)).toHaveLength(expected.length + 2);
+    expect(out).toMatch(/GET \/ was answered 200 by handler of\s+greet on\s+route greet/);
+    const nothing = '0 connections, 0 slots, 0 transports, 0 upstreams, 0 timers, 0 listeners';
     expect(out).toMatch(new RegExp(`^left behind by compiled +${nothing}\nleft behind by xstate +${nothing}$`, 'm'));
     expect(out).not.toContain('\u001b');
   });
@@ -43,6 +47,7 @@ describe('npm start', () => {
     for (const start of [
       'curl --resolve web',
       'curl --resolve secure',
+      'curl --resolve handler',
       'curl -i --resolve closed',
       'openssl s_client',
     ]) {
@@ -52,11 +57,12 @@ describe('npm start', () => {
     }
     expect(answers[0]).toContain('hello from the HTTP origin');
     expect(answers[1]).toContain('hello from the TLS origin');
-    expect(answers[2]).toContain('HTTP/1.1 403');
-    expect(answers[3]).toContain('Verification: OK');
-    await running.line(/^compiled +completed +closed after .* on route web/);
+    expect(answers[2]).toContain('hello from a function in this process, to GET /any/path');
+    expect(answers[3]).toContain('HTTP/1.1 403');
+    expect(answers[4]).toContain('Verification: OK');
+    await running.line(/^compiled +completed +GET \/ was answered 200 .* on route web/);
     await running.line(/^compiled +completed +closed after .* on route secure/);
-    await running.line(/^compiled +route\.blocked +closed after .* on route closed/);
+    await running.line(/^compiled +route\.blocked +GET \/ was answered 403: .* on route closed/);
     running.signal('SIGINT');
     const { exitCode, out } = await running.ended;
     expect(exitCode).toBe(0);

@@ -169,13 +169,17 @@ describe.each(['compiled', 'xstate'] as const)('disconnects under the %s interpr
     const files = await openFileCount();
     for (let round = 0; round < 20; round += 1) {
       const client = await dialPeer(world.port);
-      client.send(`GET / HTTP/1.1\r\nHost: ${round % 2 === 0 ? 'dead.example' : 'nobody.example'}\r\n\r\n`);
+      client.send(
+        `GET / HTTP/1.1\r\nHost: ${round % 2 === 0 ? 'dead.example' : 'nobody.example'}\r\nConnection: close\r\n\r\n`,
+      );
       await client.ended;
       client.end();
       await client.closed;
     }
     await world.closed(20);
-    expect(world.proxy.counters().closedByReason).toEqual({ 'upstream.refused': 10, 'refused.route': 10 });
+    const { closedByReason, exchanges } = world.proxy.counters();
+    expect(closedByReason).toEqual({ completed: 20 });
+    expect(exchanges.closedByReason).toEqual({ 'upstream.refused': 10, 'refused.route': 10 });
     await expectBaseline(world.proxy, files);
   });
 

@@ -24,7 +24,7 @@ test('a port in use: the error names address and cause, and nothing is left half
   expect(error.message).toContain(`[::]:${address.port}`);
   expect(error.message).toContain('EADDRINUSE');
   expect(await knock(free).closed).toBe('reset');
-  expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
+  expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, upstreams: 0, timers: 0, listeners: 0 });
   await proxy.stop();
   await new Promise((resolve) => taken.close(resolve));
 });
@@ -41,7 +41,7 @@ test('L42: leaving the scope of a proxy stops it and everything it holds', async
     client.send('x');
     await client.atLeast(1);
   }
-  expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
+  expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, upstreams: 0, timers: 0, listeners: 0 });
   expect(await client.closed).toBe('reset');
 });
 
@@ -145,7 +145,7 @@ describe.each(['compiled', 'xstate'] as const)('drain and stop under the %s inte
     const started = proxy.start();
     await proxy.stop();
     await expect(started).rejects.toMatchObject({ code: 'SALLYPORT_LIFECYCLE' });
-    expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
+    expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, upstreams: 0, timers: 0, listeners: 0 });
   });
 
   test('stop: resolves when the operating system has closed everything, however often it is asked', async () => {
@@ -154,7 +154,14 @@ describe.each(['compiled', 'xstate'] as const)('drain and stop under the %s inte
     const clients = await Promise.all(Array.from({ length: 20 }, () => dialPeer(world.port)));
     await world.inState('ESTABLISHED', 20);
     await Promise.all([world.proxy.stop(), world.proxy.stop(), world.proxy.drain()]);
-    expect(world.proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
+    expect(world.proxy.census()).toEqual({
+      connections: 0,
+      slots: 0,
+      transports: 0,
+      upstreams: 0,
+      timers: 0,
+      listeners: 0,
+    });
     expect(world.records.map(({ reason }) => reason)).toEqual(Array.from({ length: 20 }, () => 'operator.drained'));
     await Promise.all(clients.map((client) => client.closed));
     await expect(world.proxy.start()).rejects.toMatchObject({ code: 'SALLYPORT_LIFECYCLE' });
@@ -250,7 +257,7 @@ test('custom dialers: a leg too many, something that is no leg, a throw and a st
   }
   await proxy.stop();
   expect(reasons).toEqual(['handler.failed', 'upstream.unreachable', 'handler.failed', 'upstream.unreachable']);
-  expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, timers: 0, listeners: 0 });
+  expect(proxy.census()).toEqual({ connections: 0, slots: 0, transports: 0, upstreams: 0, timers: 0, listeners: 0 });
   expect(proxy.counters().invariantViolations).toBe(0);
 });
 

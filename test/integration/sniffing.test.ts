@@ -54,9 +54,9 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     await new Promise((resolve) => http.close(resolve));
   });
 
-  test('M01, M02, L33: TLS, HTTP, h2c, RESP, SSH, SOCKS and PostgreSQL share one port, and every sniffed byte arrives once', async () => {
-    const protocols = ['tls', 'http', 'h2c', 'redis', 'ssh', 'socks', 'postgres'] as const;
-    await using origins = await namedOrigins(...protocols, 'rest');
+  test('M01, M02, M08, L33: TLS, HTTP by its host alone, RESP, SSH, SOCKS and PostgreSQL share one port, and every sniffed byte arrives once', async () => {
+    const protocols = ['tls', 'redis', 'ssh', 'socks', 'postgres'] as const;
+    await using origins = await namedOrigins(...protocols, 'http', 'rest');
     await using world = await ProxyUnderTest.start({
       interpreter,
       routes: [
@@ -66,6 +66,11 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
           action: { type: 'forward' as const, target: { host: '127.0.0.1', port: origins.port(protocol) } },
         })),
         {
+          name: 'http',
+          match: { ports: 0, domains: 'a.example', protocol: 'tcp' },
+          action: { type: 'forward', target: { host: '127.0.0.1', port: origins.port('http') } },
+        },
+        {
           name: 'rest',
           match: { ports: 0 },
           action: { type: 'forward', target: { host: '127.0.0.1', port: origins.port('rest') } },
@@ -73,9 +78,8 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
       ],
     });
     const says: Readonly<Record<string, Uint8Array>> = {
-      tls: clientHello({ serverName: 'a.example' }),
+      tls: clientHello({ serverName: 'b.example' }),
       http: Buffer.from(get('a.example')),
-      h2c: Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
       redis: Buffer.from('*1\r\n$4\r\nPING\r\n'),
       ssh: Buffer.from('SSH-2.0-OpenSSH_9.9\r\n'),
       socks: Buffer.from([5, 1, 0]),
@@ -83,7 +87,7 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
       rest: Buffer.from([0xff, 0xfe, 0xfd, 0xfc, 0, 1, 2, 3]),
     };
     for (const [name, bytes] of Object.entries(says)) (await answerTo(world, bytes, `${name}:`)).reset();
-    await world.closed(8);
+    await world.closed(7);
     expect(world.records.map(({ route }) => route)).toEqual(Object.keys(says));
   });
 
@@ -127,7 +131,7 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
       routes: [
         {
           name: 'http',
-          match: { ports: 0, protocol: 'http' },
+          match: { ports: 0, domains: 'a.example', protocol: 'tcp' },
           action: { type: 'forward', target: { host: '127.0.0.1', port: origins.port('http') } },
         },
         {
@@ -184,7 +188,7 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
           timeouts: { serverFirst: 100 },
           action,
         },
-        { name: 'web', match: { ports: 0, protocol: 'http' }, action },
+        { name: 'web', match: { ports: 0, domains: 'a.example', protocol: 'tcp' }, action },
       ],
     });
     const moved = new Promise<string>((resolve) => {
@@ -269,7 +273,7 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
       ],
     });
     const http = await dialPeer(world.port);
-    http.send(get('b.example'));
+    http.send(get('b.example').replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
     await http.ended;
     expect(http.text).toMatch(/^HTTP\/1\.1 404 /);
     expect(http.text).toMatch(/proxy-status: sallyport/i);
@@ -285,10 +289,11 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     await world.closed(3);
     expect(origin.peers).toHaveLength(0);
     expect(world.records.map(({ reason }) => reason).toSorted()).toEqual([
+      'completed',
       'refused.protocol',
       'refused.route',
-      'refused.route',
     ]);
+    expect(world.proxy.counters().exchanges.closedByReason).toEqual({ 'refused.route': 1 });
   });
 
   test('malformed input: a lying ClientHello is answered with an alert and recorded as malformed', async () => {

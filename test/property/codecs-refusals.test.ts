@@ -58,14 +58,14 @@ const registeredErrors = new Set(
 );
 
 describe('in HTTP', () => {
-  test.each(statuses)('M04: %s is %i, error=%s', (reason, status, error) => {
+  test.each(statuses)('L04: %s is %i, error=%s', (reason, status, error) => {
     const said = decoder.decode(answer('http', reason));
     expect(said).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [A-Z]`));
     expect(said).toContain(`\r\nProxy-Status: sallyport; error=${error}\r\n`);
   });
 
   test.each(closeReasons)(
-    'M04: the answer to %s is one complete, final response that names the connection',
+    'L04: the answer to %s is one complete, final response that names the connection',
     (reason) => {
       const said = decoder.decode(answer('http', reason, 'c-42'));
       const end = said.indexOf('\r\n\r\n');
@@ -79,7 +79,7 @@ describe('in HTTP', () => {
     },
   );
 
-  test('M04: Node’s own client reads the status, the body and the end', async () => {
+  test('L04: Node’s own client reads the status, the body and the end', async () => {
     const server = createServer((socket) =>
       socket.once('data', () => socket.end(answer('http', 'refused.rate', 'c-7'))),
     );
@@ -93,7 +93,7 @@ describe('in HTTP', () => {
     server.close();
   });
 
-  peerTest('curl', 'M04: curl reads the status', async () => {
+  peerTest('curl', 'L04: curl reads the status', async () => {
     const server = createServer((socket) => socket.once('data', () => socket.end(answer('http', 'upstream.refused'))));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -117,7 +117,7 @@ describe('in TLS', () => {
     ['timeout.dial', 80, 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR'],
   ];
   test.each(alerts)(
-    'M04: %s is the fatal alert %i, and a real client understands it',
+    'L04: %s is the fatal alert %i, and a real client understands it',
     async (reason, code, clientCode) => {
       expect([...answer('tls', reason)]).toEqual([0x15, 3, 3, 0, 2, 2, code]);
       const server = createServer((socket) => socket.once('data', () => socket.end(answer('tls', reason))));
@@ -136,18 +136,18 @@ describe('in TLS', () => {
     },
   );
 
-  test.each(closeReasons)('M04: %s is one fatal alert record', (reason) => {
+  test.each(closeReasons)('L04: %s is one fatal alert record', (reason) => {
     expect([...answer('tls', reason)].slice(0, 6)).toEqual([0x15, 3, 3, 0, 2, 2]);
     expect(answer('tls', reason)).toHaveLength(7);
   });
 });
 
 describe('in other protocols', () => {
-  test.each(closeReasons)('M04: %s in RESP is one error line', (reason) => {
+  test.each(closeReasons)('L04: %s in RESP is one error line', (reason) => {
     expect(decoder.decode(answer('redis', reason, 'c-9'))).toMatch(/^-ERR [ -~]+ \(connection c-9\)\r\n$/);
   });
 
-  peerTest('redis-cli', 'M04: redis-cli shows the sentence', async () => {
+  peerTest('redis-cli', 'L04: redis-cli shows the sentence', async () => {
     const server = createServer((socket) =>
       socket.once('data', () => socket.end(answer('redis', 'refused.capacity', 'c-5'))),
     );
@@ -164,7 +164,7 @@ describe('in other protocols', () => {
     server.close();
   });
 
-  test.each(closeReasons)('M04: %s in PostgreSQL is one FATAL ErrorResponse', (reason) => {
+  test.each(closeReasons)('L04: %s in PostgreSQL is one FATAL ErrorResponse', (reason) => {
     const packet = Buffer.from(answer('postgres', reason, 'c-3'));
     expect(packet[0]).toBe(0x45);
     expect(packet.readUInt32BE(1)).toBe(packet.length - 1);
@@ -175,7 +175,7 @@ describe('in other protocols', () => {
     expect(fields.slice(4)).toEqual(['', '']);
   });
 
-  test('M04: a protocol can refuse exactly when there is something to write', () => {
+  test('L04: a protocol can refuse exactly when there is something to write', () => {
     for (const name of [...builtinDetectors.map((detector) => detector.name), 'mine', 'tcp', '']) {
       expect(canRefuse(name), `protocol ${name}`).toBe(refusal(name, 'refused.route', 'c-1') !== null);
     }
@@ -183,7 +183,7 @@ describe('in other protocols', () => {
     expect(['ssh', 'socks', 'h2c', 'tcp'].some(canRefuse)).toBe(false);
   });
 
-  test('M04: a connection id cannot break out of its line', () => {
+  test('L04: a connection id cannot break out of its line', () => {
     expect(decoder.decode(answer('redis', 'refused.route', 'c\r\n+OK\0'))).toMatch(/^-ERR [ -~]+\r\n$/);
     expect(decoder.decode(answer('http', 'refused.route', 'c\r\n\r\nHTTP/1.1')).split('\r\n\r\n')).toHaveLength(2);
   });

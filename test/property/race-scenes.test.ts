@@ -48,7 +48,7 @@ describe.each(['compiled', 'xstate'] as const)('scenes under the %s interpreter'
       world.advance(1);
       const [record] = world.records;
       for (const peer of [client, upstream, client, upstream]) peer.reset();
-      world.connectionOf(client)?.tell({ type: 'kill.requested', reason: 'operator.killed' });
+      world.connectionOf(client)?.hear({ type: 'kill.requested', reason: 'operator.killed' });
       world.advance(1000);
       expect(world.records).toEqual([record]);
       expect(record?.reason).toBe('completed');

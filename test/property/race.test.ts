@@ -57,7 +57,7 @@ describe.each([
   test('every leaf of the chart was entered, and every reason recorded that legs and operators can cause', () => {
     const rare = (counts: ReadonlyMap<string, number>, names: readonly string[], floor: number) =>
       names.filter((name) => (counts.get(name) ?? 0) < floor);
-    const leaves = connectionLeaves.filter((leaf) => leaf !== 'ACCEPTED');
+    const leaves = connectionLeaves.filter((leaf) => leaf !== 'ACCEPTED' && !isOfServices(leaf));
     const missed = [
       ...rare(coverage.leaves, leaves, Math.floor(coverage.histories / 40)),
       ...rare(coverage.reasons, reachableReasons, Math.floor(coverage.histories / 300)),
@@ -67,6 +67,11 @@ describe.each([
     expect(strange).toEqual([]);
   });
 });
+
+/** What HTTP and handlers pass through is raced in a world of its own: http-race.test.ts. */
+function isOfServices(leaf: string): boolean {
+  return /^(?:ESTABLISHED\.(?:HTTP|HANDLER)|HALF_CLOSED\.(?:FINISHING|LINGERING))/.test(leaf);
+}
 
 /** The rest is decided before there is a chart, needs a part that is not built, or must never be. */
 const reachableReasons: readonly CloseReason[] = [

@@ -79,6 +79,7 @@ async function live(interpreter: Interpreter, daySeed: number): Promise<Day> {
     releaseMs,
     prepare: () => Promise.resolve(world.posts),
     publish: (event) => world.observation.announce(event),
+    drainPools: () => undefined,
     finished: () => world.observation.close({ event: 'proxy.stopped' }),
   });
   world.onEmpty = () => life.connectionsClosed();
@@ -110,7 +111,7 @@ function anHourPasses(world: RaceWorld, chance: Chance): void {
   else if (what < 50) world.advance(chance.below(30));
   else if (what < 52) crash(world, chance);
   else if (client === undefined) return;
-  else if (what < 53) world.connectionOf(client)?.tell(killed);
+  else if (what < 53) world.connectionOf(client)?.hear(killed);
   else someoneActs(world, chance, client);
 }
 

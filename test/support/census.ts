@@ -10,7 +10,7 @@ import { eventually } from './world.ts';
 export async function expectBaseline(proxy: Proxy, filesBefore: number | null): Promise<void> {
   // The last timer to go is the fold of refusals, which tells its counts once a second.
   await eventually(() => proxy.census().transports === 0 && proxy.census().timers === 0);
-  expect(proxy.census()).toMatchObject({ connections: 0, slots: 0, transports: 0, timers: 0 });
+  expect(proxy.census()).toMatchObject({ connections: 0, slots: 0, transports: 0, upstreams: 0, timers: 0 });
   if (filesBefore !== null) await eventually(async () => ((await openFileCount()) ?? 0) <= filesBefore);
   const { accepted, live, closed, closedByReason, invariantViolations, releasesOverdue } = proxy.counters();
   expect(accepted).toBe(closed + live);

@@ -21,6 +21,8 @@ const packages = {
   openssl: ['openssl'],
   curl: ['curl'],
   nc: ['netcat-openbsd'],
+  nghttp: ['nghttp2-client'],
+  h2load: ['nghttp2-client'],
 } as const satisfies Record<string, readonly string[]>;
 
 export type PeerName = keyof typeof packages;

@@ -68,7 +68,7 @@ export function upstreamsFor(port: PortName, preface: PrefaceName): readonly str
     case 'many':
       return [hosts.a, hosts.b, hosts.c];
     case 'serverFirst':
-      return [hosts.b, ...(preface === 'http' ? [hosts.http] : [])];
+      return [hosts.b, ...(preface === 'http' || preface === 'tls' ? [hosts.http] : [])];
     case 'sniffed':
       return preface === 'tls' || preface === 'http' || preface === 'redis' ? [hosts[preface]] : [];
     default:
@@ -125,11 +125,15 @@ export function racePlan(interpreter: Interpreter): ProxyPlan {
         timeouts: { lifetime: lifetimeMs, halfClosedMax: halfClosedMaxMs },
       },
       { name: 'tls', match: { ...sniffed, protocol: 'tls' }, tls: { mode: 'passthrough' }, action: forward('tls') },
-      { name: 'http', match: { ...sniffed, protocol: 'http' }, action: forward('http') },
+      { name: 'http', match: { ...sniffed, protocol: 'tcp' }, action: forward('http') },
       { name: 'redis', match: { ports: ports.sniffed, protocol: 'redis' }, action: forward('redis') },
       { name: 'ssh', enabled: false, match: { ports: ports.sniffed, protocol: 'ssh' }, action: forward('a') },
       { name: 'bomb', match: { ports: ports.sniffed, protocol: 'bomb' }, action: forward('a') },
-      { name: 'talk', match: { ports: ports.serverFirst, protocol: 'http' }, action: forward('http') },
+      {
+        name: 'talk',
+        match: { ports: ports.serverFirst, domains: 'a.test', protocol: 'tcp' },
+        action: forward('http'),
+      },
       {
         name: 'banner',
         match: { ports: ports.serverFirst, protocol: 'ssh' },

@@ -68,10 +68,10 @@ function takeStep(world: RaceWorld, step: Step, lies: readonly Partial<LegFaults
       client.sendPreface();
       return;
     case 'kills':
-      connection?.tell({ type: 'kill.requested', reason: 'operator.killed' });
+      connection?.hear({ type: 'kill.requested', reason: 'operator.killed' });
       return;
     case 'drains':
-      connection?.tell({ type: 'drain.requested' });
+      connection?.hear({ type: 'drain.requested' });
       return;
     default:
       doDeed(step.do, client, upstream);
@@ -103,7 +103,7 @@ function endOf(world: RaceWorld, finale: History['finale']): void {
     if (connection.route?.name !== 'unbounded' || finale === 'finish' || connection.chart.state !== 'ESTABLISHED') {
       throw new LawBroken(`L1: ${connection.connectionId} outlived every deadline in ${connection.chart.leaf}`);
     }
-    connection.tell({ type: 'kill.requested', reason: 'operator.drained' });
+    connection.hear({ type: 'kill.requested', reason: 'operator.drained' });
   }
   // Who stalled may still read what the system keeps for them.
   for (const { leg } of [...world.clients, ...world.upstreams]) leg.resume();

@@ -138,7 +138,15 @@ export class RaceWorld {
       },
     };
     this.#serve();
-    const connectionPorts = { clock, dial: wrapDialer(this.network.dial), reports };
+    const connectionPorts = {
+      clock,
+      ledger: this.ledger,
+      dial: wrapDialer(this.network.dial),
+      reports,
+      openService: (): never => {
+        throw new Error('no listener of this world serves HTTP');
+      },
+    };
     const known = plan.detectors.map(({ detector }) => detector);
     for (const listener of plan.listeners) {
       const sniffer = new Sniffer(compileListener(listener, plan.detectors), known);

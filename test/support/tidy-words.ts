@@ -22,7 +22,7 @@ export interface WordRule {
 const inSource = (path: string) => path.startsWith('src/');
 const inTests = (path: string) => path.startsWith('test/');
 const everywhere = () => true;
-const inPureCharts = (path: string) => /^src\/machines\/(?:connection|exchange)\//.test(path);
+const inPureCharts = (path: string) => /^src\/machines\/(?:connection|exchange|pooled)\//.test(path);
 const none = {};
 
 export const wordRules: readonly WordRule[] = [
@@ -34,6 +34,7 @@ export const wordRules: readonly WordRule[] = [
     homes: {
       'src/io/clock.ts': 'the one timer of the process',
       'src/machines/chart/actor-clock.ts': 'the shape XState asks of a clock; it arms ours',
+      'src/io/socket-like.ts': 'a method of that name, which Node says to every socket; it does nothing',
     },
     bad: 'setTimeout(() => {}, 5);',
     good: 'clock.arm(5, this, 0); // not setTimeout(',
@@ -61,7 +62,10 @@ export const wordRules: readonly WordRule[] = [
     pattern: /\bMath\s*\.\s*random\b|\brandomBytes\b|\brandomInt\b/g,
     instead: 'the `random` that is handed in',
     where: inSource,
-    homes: { 'src/proxy-runtime.ts': 'the default of the dependency `random`' },
+    homes: {
+      'src/proxy-runtime.ts': 'the default of the dependency `random`',
+      'src/io/authentication/password.ts': 'the salt of a new password hash, which nobody may guess',
+    },
     bad: 'if (Math.random() < 0.5) return;',
     good: 'if (random() < 0.5) return;',
   },
@@ -107,8 +111,14 @@ export const wordRules: readonly WordRule[] = [
     instead: 'a subscription in the shell, made beside the ledger entry and ended with it',
     where: inSource,
     homes: {
-      'src/io/connection.ts': 'the facts of both legs and the dial, ended in CLOSED',
+      'src/io/connection.ts': 'the facts of both legs, ended in CLOSED',
+      'src/io/dialling.ts': 'the dial of a connection, ended with its attempt',
+      'src/io/http/claiming.ts': 'the dial of an exchange, ended with its attempt',
+      'src/io/http/http1-service.ts': 'the bytes of an HTTP client, ended in CLOSED',
+      'src/io/http/http1-upstream.ts': 'the bytes of an upstream connection, ended with its leg',
+      'src/io/http/pooled-connection.ts': 'the facts of an upstream leg, ended in CLOSED',
       'src/io/splice.ts': 'the bytes of one direction',
+      'src/io/http/http2-transport.ts': 'the bytes of a leg, into an HTTP/2 session',
       'src/io/refusing.ts': 'the bytes of a refused client, dropped',
       'src/proxy-life.ts': 'the proxy’s own actor and its listeners',
       'src/proxy-connections.ts': 'what the embedder subscribes to, passed on',

@@ -1,0 +1,40 @@
+/**
+ * What an exchange is given: the world as ports, and the connection it belongs to.
+ */
+import type { RoutePlan } from '../../routing/plan.ts';
+import type { AuthenticationPlan } from '../../routing/http-plan.ts';
+import type { Authenticator } from '../authentication/authenticator.ts';
+import type { Clock } from '../clock.ts';
+import type { ListenerRuntime } from '../connection-ports.ts';
+import type { Address, Leg } from '../leg.ts';
+import type { Reports } from '../reports.ts';
+import type { Exchange } from './exchange.ts';
+import type { Pins } from './pins.ts';
+import type { Pools } from './pools.ts';
+
+export interface ExchangePorts {
+  readonly clock: Clock;
+  readonly reports: Reports;
+  readonly pools: Pools;
+  readonly authenticatorOf: (plan: AuthenticationPlan) => Authenticator;
+  /** True exactly when what this peer says of other clients is believed. */
+  readonly isTrusted: (ip: string) => boolean;
+  /** A connection to the handler of the exchange's route, for this exchange alone. */
+  readonly connectHandler: (exchange: Exchange) => () => Leg;
+}
+
+/** The connection an exchange belongs to. */
+export interface ExchangeHolder {
+  readonly connectionId: string;
+  readonly listener: ListenerRuntime;
+  readonly client: Address;
+  /** Of the listener's socket: what `X-Forwarded-Port` says. */
+  readonly localPort: number;
+  readonly protocol: 'http' | 'h2c';
+  /** The route of its latest exchange, for the record of the connection. */
+  route: RoutePlan | null;
+  /** Upstream connections that are this client's alone. */
+  readonly pins: Pins;
+  /** The number of its next exchange, 1 first. */
+  nextExchange(): number;
+}

@@ -1,0 +1,65 @@
+/**
+ * Everything HTTP of one proxy, made once: the pools, the authenticators, the handlers of its routes, and the services.
+ *
+ * Decides: which service a connection gets for what its client speaks, and whose word about other clients is believed.
+ * Read first: `service.ts`, `exchange.ts`.
+ */
+import { compileAddressList } from '../../routing/access.ts';
+import type { ProxyPlan } from '../../routing/plan.ts';
+import { createAuthentication } from '../authentication/authentication.ts';
+import type { Clock } from '../clock.ts';
+import type { Dialer } from '../dialer.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Leg } from '../leg.ts';
+import type { Reports } from '../reports.ts';
+import { Exchange } from './exchange.ts';
+import type { ExchangePorts } from './exchange-ports.ts';
+import { HandlerUpstreams } from './handler-upstreams.ts';
+import { Http1Service } from './http1-service.ts';
+import { Http2Service } from './http2-service.ts';
+import { Pools } from './pools.ts';
+import type { HttpService, OpenExchange } from './service.ts';
+import type { Serving } from './serving.ts';
+
+export interface HttpParts {
+  readonly plan: ProxyPlan;
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly dial: Dialer;
+  readonly reports: Reports;
+}
+
+export interface HttpRuntime {
+  readonly pools: Pools;
+  readonly openService: (leg: Leg, serving: Serving) => HttpService;
+  /** Ends what is not bound to a connection: key sets and the worker of passwords. Idempotent. */
+  close(): void;
+}
+
+export function createHttp({ plan, clock, ledger, dial, reports }: HttpParts): HttpRuntime {
+  const authentication = createAuthentication({ clock });
+  const trusted = compileAddressList(plan.trustedProxies);
+  const isTrusted = plan.trustedProxies.length === 0 ? () => false : (ip: string) => trusted.matches(ip);
+  const handlers = new HandlerUpstreams({ clock, ledger, report: reports.trouble });
+  const pools = new Pools({ clock, reports, dial, interpreter: plan.interpreter });
+  const ports: ExchangePorts = {
+    clock,
+    reports,
+    pools,
+    authenticatorOf: (wanted) => authentication.of(wanted),
+    isTrusted,
+    connectHandler: (exchange) => handlers.connect(exchange),
+  };
+  return {
+    pools,
+    openService(leg, serving) {
+      const open: OpenExchange = (requester) => new Exchange(requester, serving, ports);
+      return serving.protocol === 'h2c'
+        ? new Http2Service(leg, serving, open, clock)
+        : new Http1Service(leg, serving, open);
+    },
+    close() {
+      authentication.close();
+    },
+  };
+}

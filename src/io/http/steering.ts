@@ -1,0 +1,204 @@
+/**
+ * Where one request goes: the route that takes it, who may pass, and what is answered where nothing is forwarded.
+ *
+ * Decides by `routing/` and by the route's authenticator. Must never do: own a timer; how long this may take is the chart's
+ * `sniff`, and stopping tells the authenticator by a signal.
+ * Read first: `routing/route-table.ts`, `../authentication/authenticator.ts`.
+ */
+import type { CloseReason } from '../../machines/connection/close-reason.ts';
+import { hostOf } from './host-of.ts';
+import { fieldValue, fieldValues } from '../../protocols/http/fields.ts';
+import type { RequestHead, ResponseHead } from '../../protocols/http/message.ts';
+import { ownAnswer, type OwnAnswer } from '../../protocols/http/own-answer.ts';
+import { reasonPhrase } from '../../protocols/http/reason-phrase.ts';
+import type { PathMatch, RedirectAction, RespondAction } from '../../routing/http-plan.ts';
+import type { RoutePlan, TargetPlan } from '../../routing/plan.ts';
+import { redirectLocation } from '../../routing/rewrite.ts';
+import type { AuthenticationOutcome } from '../authentication/authenticator.ts';
+import type { ExchangeHolder, ExchangePorts } from './exchange-ports.ts';
+
+export type Verdict =
+  | {
+      readonly kind: 'forward';
+      readonly route: RoutePlan;
+      readonly path: PathMatch;
+      /** Empty where a handler of the embedding program is the upstream. */
+      readonly targets: readonly TargetPlan[];
+      readonly firstTarget: number;
+      readonly attemptsMax: number;
+    }
+  | {
+      readonly kind: 'answer';
+      readonly route: RoutePlan | null;
+      readonly reason: CloseReason;
+      /** Null: what is answered for this reason everywhere. */
+      readonly answer: OwnAnswer | null;
+      readonly cause: string | null;
+    }
+  | { readonly kind: 'cut'; readonly route: RoutePlan; readonly reason: CloseReason; readonly manner: 'reset' | 'end' };
+
+/** The exchange, as its steering knows it. */
+export interface SteeringOwner {
+  readonly exchangeId: string;
+  readonly holder: ExchangeHolder;
+  readonly ports: ExchangePorts;
+  readonly head: RequestHead | null;
+  steered(verdict: Verdict): void;
+  broken(error: unknown): void;
+}
+
+export class Steering {
+  readonly #owner: SteeringOwner;
+  #asking: AbortController | null = null;
+
+  constructor(owner: SteeringOwner) {
+    this.#owner = owner;
+  }
+
+  start(): void {
+    const { head, holder } = this.#owner;
+    if (head === null) return;
+    const decision = holder.listener.sniffer.table.decideRequest({
+      ip: holder.client.host,
+      protocol: holder.protocol,
+      isWebSocket: head.upgrade === 'websocket',
+      host: hostOf(head.authority),
+      method: head.method,
+      target: head.target,
+      fields: head.fields,
+    });
+    switch (decision.kind) {
+      case 'malformed':
+        return this.#problem(decision.detail);
+      case 'refused':
+        return this.#refuse(null, decision.reason, null);
+      case 'route':
+        return this.#admit(decision.route, decision.path, decision.targets, head);
+    }
+  }
+
+  stop(): void {
+    this.#asking?.abort();
+    this.#asking = null;
+  }
+
+  #admit(route: RoutePlan, path: PathMatch, targets: readonly TargetPlan[], head: RequestHead): void {
+    if (route.authentication === null) return this.#act(route, path, targets, head);
+    const given = fieldValues(head.fields, 'authorization');
+    const asking = new AbortController();
+    this.#asking = asking;
+    const told = (outcome: AuthenticationOutcome): void => {
+      if (this.#asking !== asking) return;
+      this.#asking = null;
+      if (outcome.kind === 'granted') this.#act(route, path, targets, head);
+      else if (outcome.kind === 'denied') this.#deny(route, outcome);
+      else this.#unavailable(route, outcome.detail);
+    };
+    const authenticator = this.#owner.ports.authenticatorOf(route.authentication);
+    const outcome = authenticator.check(given.length === 1 ? (given[0] ?? null) : null, asking.signal);
+    if (outcome instanceof Promise) outcome.then(told).catch((error: unknown) => this.#owner.broken(error));
+    else told(outcome);
+  }
+
+  #act(route: RoutePlan, path: PathMatch, targets: readonly TargetPlan[], head: RequestHead): void {
+    const { action } = route;
+    switch (action.type) {
+      case 'forward': {
+        const firstTarget = targets.length === 1 ? 0 : this.#owner.holder.listener.takeTurn(route);
+        const attemptsMax = targets.length;
+        return this.#owner.steered({ kind: 'forward', route, path, targets, firstTarget, attemptsMax });
+      }
+      case 'handler':
+        if (action.kind === 'socket') return this.#refuse(route, 'refused.protocol', 'the handler takes no requests');
+        return this.#owner.steered({ kind: 'forward', route, path, targets, firstTarget: 0, attemptsMax: 1 });
+      case 'redirect':
+        return this.#redirect(route, action, head, path);
+      case 'respond':
+        return this.#respond(route, responseOf(action));
+      case 'block':
+        if (action.how === 'reply') return this.#refuse(route, 'route.blocked', null);
+        return this.#owner.steered({
+          kind: 'cut',
+          route,
+          reason: 'route.blocked',
+          manner: action.how === 'fin' ? 'end' : 'reset',
+        });
+    }
+  }
+
+  #respond(route: RoutePlan, answer: OwnAnswer): void {
+    this.#owner.steered({ kind: 'answer', route, reason: 'completed', answer, cause: null });
+  }
+
+  #refuse(route: RoutePlan | null, reason: CloseReason, cause: string | null): void {
+    this.#owner.steered({ kind: 'answer', route, reason, answer: null, cause });
+  }
+
+  #problem(detail: string): void {
+    const answer = ownAnswer({ status: 400, detail }, this.#owner.exchangeId);
+    this.#owner.steered({ kind: 'answer', route: null, reason: 'downstream.malformed', answer, cause: detail });
+  }
+
+  #deny(route: RoutePlan, { status, challenge, detail }: Extract<AuthenticationOutcome, { kind: 'denied' }>): void {
+    const { head, body } = ownAnswer('refused.auth', this.#owner.exchangeId);
+    const fields = challenge === '' ? head.fields : [...head.fields, 'WWW-Authenticate', challenge];
+    const answer: OwnAnswer = { head: { ...head, status, reason: reasonPhrase(status), fields }, body };
+    this.#owner.steered({ kind: 'answer', route, reason: 'refused.auth', answer, cause: detail });
+  }
+
+  #unavailable(route: RoutePlan, detail: string): void {
+    const answer = ownAnswer('refused.capacity', this.#owner.exchangeId);
+    this.#owner.steered({ kind: 'answer', route, reason: 'refused.auth', answer, cause: detail });
+  }
+
+  /** What the client asked: by the word of a trusted proxy in front, where there is one, else what came to us. */
+  #frontOf({ fields }: RequestHead): { readonly scheme: 'http' | 'https'; readonly port: number } {
+    const { holder, ports } = this.#owner;
+    const said = ports.isTrusted(holder.client.host) ? fields : [];
+    return {
+      scheme: fieldValue(said, 'x-forwarded-proto') === 'https' ? 'https' : 'http',
+      port: portIn(fieldValue(said, 'x-forwarded-port')) ?? holder.localPort,
+    };
+  }
+
+  #redirect(route: RoutePlan, { to, status }: RedirectAction, head: RequestHead, path: PathMatch): void {
+    const location = redirectLocation(to, {
+      ...this.#frontOf(head),
+      host: nameOf(head.authority),
+      target: head.target,
+      pathParams: path.pathParams,
+    });
+    if (location === null) return this.#problem('the request names no host to be redirected to');
+    return this.#respond(route, { head: headOf(status, ['Location', location], 0), body: empty });
+  }
+}
+
+/** 1 to 65535. */
+function portIn(text: string | null): number | null {
+  const port = text !== null && /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port > 0 && port < 65_536 ? port : null;
+}
+
+/** Without the port, IPv6 in its brackets. */
+function nameOf(authority: string): string {
+  return authority.replace(/:\d+$/, '');
+}
+
+const empty = new Uint8Array(0);
+
+function responseOf({ status, fields, body }: RespondAction): OwnAnswer {
+  return { head: headOf(status, fields, body.length), body };
+}
+
+function headOf(status: number, fields: readonly string[], bytes: number): ResponseHead {
+  return {
+    status,
+    version: '1.1',
+    reason: reasonPhrase(status),
+    fields,
+    body: { kind: 'length', bytes },
+    upgrade: null,
+    announcedBytes: null,
+    isPersistent: true,
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * Looking at what one client has sent, as long as its connection asks for it.
+ *
+ * Decides when a look is worth it (`PeekBuffer`); what is seen is the sniffer's matter, what becomes of it the connection's.
+ * A detector may be the embedder's: what it throws is contained here. Must never do: consume a byte.
+ * Read first: `sniffer.ts`.
+ */
+import type { Leg } from './leg.ts';
+import { PeekBuffer, type Sniffer, type SniffOutcome } from './sniffer.ts';
+
+/** What a look tells the connection. */
+export interface PeekOwner {
+  concluded(outcome: SniffOutcome): void;
+  /** A detector threw. */
+  detectorFailed(error: unknown): void;
+}
+
+export class Peeking {
+  readonly #leg: Leg;
+  readonly #sniffer: Sniffer;
+  readonly #owner: PeekOwner;
+  #buffer: PeekBuffer | null = null;
+  /** True exactly when the client's FIN was told before the bytes were handed on. */
+  #hasEnded = false;
+
+  constructor(leg: Leg, sniffer: Sniffer, owner: PeekOwner) {
+    this.#leg = leg;
+    this.#sniffer = sniffer;
+    this.#owner = owner;
+  }
+
+  start(): void {
+    const outcome = this.#sniffer.first(this.#leg.remote.host);
+    if (outcome !== null) return this.#owner.concluded(outcome);
+    this.#buffer = new PeekBuffer();
+    if (this.#leg.heldBytes > 0) this.look();
+    return undefined;
+  }
+
+  stop(): void {
+    this.#buffer = null;
+  }
+
+  /** FIN has arrived, behind every byte that is held. */
+  ended(): void {
+    this.#hasEnded = true;
+    this.look();
+  }
+
+  /** Bytes have arrived, or FIN has. */
+  look(): void {
+    if (this.#buffer === null || !this.#buffer.isDue(this.#leg.heldBytes, this.#hasEnded)) return;
+    const prefix = this.#buffer.view(this.#leg.held);
+    try {
+      this.#owner.concluded(this.#sniffer.look(this.#leg.remote.host, prefix, this.#hasEnded));
+    } catch (error) {
+      this.#owner.detectorFailed(error);
+    }
+  }
+}

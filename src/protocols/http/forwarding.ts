@@ -1,0 +1,118 @@
+/**
+ * What a forwarded message says about its way: X-Forwarded-*, Forwarded, Via.
+ *
+ * Decides whom to believe. From a trusted proxy the chain is kept and the peer appended, and what it said about scheme,
+ * host and port stands; from anybody else all of it is dropped, X-Real-IP too, and ours is written.
+ * Must never do: take a field of the client's for the truth, or add one field twice.
+ * @see RFC 7239, RFC 9110 §7.6.3
+ */
+import { isNamed } from './fields.ts';
+import type { Fields, HttpVersion, RequestHead, ResponseHead } from './message.ts';
+
+/** What is true of every request of one connection. */
+export interface ForwardingFacts {
+  /** The peer's address: IPv4, IPv6 without brackets, or anything else where it has none. */
+  readonly clientHost: string;
+  /** True exactly when the peer is in `trustedProxies`. */
+  readonly isTrustedPeer: boolean;
+  readonly scheme: 'http' | 'https';
+  /** The port that the client connected to. */
+  readonly listenerPort: number;
+}
+
+/**
+ * The request as the upstream gets it. Only the fields change, and an offer to upgrade to anything but WebSocket goes:
+ * what nobody here understands is not to become a tunnel.
+ */
+export function forwardRequest(head: RequestHead, facts: ForwardingFacts): RequestHead {
+  const { fields } = head;
+  const out: string[] = [];
+  const said: Said = { for: '', proto: '', host: '', port: '', forwarded: '' };
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? '';
+    const value = fields[index + 1] ?? '';
+    if (!isAboutTheWay(name)) out.push(name, value);
+    else if (facts.isTrustedPeer && !note(said, name, value)) out.push(name, value);
+  }
+  const client = nodeOf(facts.clientHost);
+  out.push(
+    'X-Forwarded-For',
+    appended(said.for, client.address),
+    'X-Forwarded-Proto',
+    said.proto || facts.scheme,
+    'X-Forwarded-Port',
+    said.port || String(facts.listenerPort),
+  );
+  const host = said.host || head.authority;
+  if (host !== '') out.push('X-Forwarded-Host', host);
+  // A trusted peer that spoke of the client in X-Forwarded-For alone must not be contradicted by a shorter story.
+  if (said.forwarded !== '' || said.for === '')
+    out.push('Forwarded', appended(said.forwarded, forwardedElement(client.quoted, head.authority, facts.scheme)));
+  out.push('Via', via(head.version));
+  return { ...head, fields: out, upgrade: head.upgrade === 'websocket' ? head.upgrade : null };
+}
+
+/** The response as the client gets it. Only the fields change; Date is the origin's. */
+export function forwardResponse(head: ResponseHead): ResponseHead {
+  const fields: Fields = [...head.fields, 'Via', via(head.version)];
+  return { ...head, fields };
+}
+
+/** What a trusted peer said: chains joined, of the rest the first; '' where nothing. */
+interface Said {
+  for: string;
+  proto: string;
+  host: string;
+  port: string;
+  forwarded: string;
+}
+
+/** @returns false when the field is to be passed on as it is. */
+function note(said: Said, name: string, value: string): boolean {
+  if (isNamed(name, 'x-forwarded-for')) said.for = appended(said.for, value);
+  else if (isNamed(name, 'forwarded')) said.forwarded = appended(said.forwarded, value);
+  else if (isNamed(name, 'x-forwarded-proto')) said.proto ||= value;
+  else if (isNamed(name, 'x-forwarded-host')) said.host ||= value;
+  else if (isNamed(name, 'x-forwarded-port')) said.port ||= value;
+  else return false;
+  return true;
+}
+
+function appended(before: string, value: string): string {
+  if (before === '') return value;
+  return value === '' ? before : `${before}, ${value}`;
+}
+
+const prefix = 'x-forwarded-';
+
+/** X-Forwarded-*, X-Real-IP, Forwarded. The first letter rules out nearly every field. */
+function isAboutTheWay(name: string): boolean {
+  const first = name.charCodeAt(0) | 0x20;
+  if (first === 0x66) return isNamed(name, 'forwarded');
+  if (first !== 0x78 || name.charCodeAt(1) !== 0x2d) return false;
+  return isNamed(name, 'x-real-ip') || isNamed(name.slice(0, prefix.length), prefix);
+}
+
+interface Node {
+  readonly address: string;
+  /** As RFC 7239 §6 writes it. */
+  readonly quoted: string;
+}
+
+const unknown: Node = { address: 'unknown', quoted: 'unknown' };
+
+function nodeOf(host: string): Node {
+  if (host.includes(':')) return { address: host, quoted: `"[${host}]"` };
+  return /^[\d.]+$/.test(host) ? { address: host, quoted: host } : unknown;
+}
+
+function forwardedElement(client: string, authority: string, scheme: string): string {
+  if (authority === '') return `for=${client};proto=${scheme}`;
+  const host = /[:[]/.test(authority) ? `"${authority}"` : authority;
+  return `for=${client};host=${host};proto=${scheme}`;
+}
+
+/** The version is the one the message was received in. */
+function via(version: HttpVersion): string {
+  return version === '2' ? '2.0 sallyport' : version === '1.1' ? '1.1 sallyport' : '1.0 sallyport';
+}
