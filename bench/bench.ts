@@ -6,25 +6,25 @@
  * Must never do: stop because one subject fails; what happened becomes a remark.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { cores } from './children.ts';
 import { measureControlPlane } from './control-plane-run.ts';
-import { checkExpectations } from './expectations.ts';
+import { failureOf } from './http/http-failures.ts';
 import { startGenerator, type Generator } from './load/generator.ts';
-import { measureIdle, measureWorkload } from './measure.ts';
+import { measureIdle } from './measure.ts';
 import { Measurements } from './measurements.ts';
 import type { Options } from './options.ts';
 import { freePort } from './ports.ts';
 import { openFilesMax } from './processes.ts';
 import { busyRemarks, remarkOf } from './remarks.ts';
 import type { Results } from './results.ts';
-import { findSubject, startSubject, subjectTitles, type Place, type Running, type SubjectId } from './subjects.ts';
-import { idleConnections, warmUp, workloads, type Workload } from './workloads.ts';
-
-const subjectCore = 0;
-const loadCore = 1;
+import { startSubject, type Place, type Running, type SubjectId } from './subjects.ts';
+import { carries, type Suite, type Workload } from './suite.ts';
+import { idleConnections } from './workloads.ts';
 
 export class Bench {
   readonly generator: Generator;
   private readonly options: Options;
+  private readonly suite: Suite;
   private readonly folder: string;
   private readonly subjectCore: number | null;
   private readonly remarks: string[] = [];
@@ -32,27 +32,31 @@ export class Bench {
   private readonly versions = new Map<SubjectId, string>();
   private readonly running = new Map<SubjectId, Running>();
   private readonly backendPorts = new Map<SubjectId, number>();
-  private readonly measurements = new Measurements();
+  private readonly measurements: Measurements;
 
   /** @param folder for configurations and output; removed by whoever made it. */
   constructor(options: Options, folder: string, isPinned: boolean) {
     this.options = options;
+    this.suite = options.suite;
+    this.measurements = new Measurements(options.suite);
     this.folder = folder;
-    this.subjectCore = isPinned ? subjectCore : null;
-    this.generator = startGenerator(folder, isPinned ? loadCore : null, options.generator);
+    this.subjectCore = isPinned ? cores.subject : null;
+    this.generator = startGenerator(folder, isPinned ? cores.load : null, options.generator, options.suite.program);
     if (this.generator.kind === 'node') this.remarks.push('the load generator is Node: throughput is a lower bound');
+    for (const workload of this.suite.workloads) {
+      const missing = this.suite.missing(workload);
+      if (missing !== null) this.remarks.push(`${workload.title}: not run, ${missing}`);
+    }
     if (!isPinned) this.remarks.push('cores could not be pinned: expect more noise');
   }
 
-  async run(): Promise<Omit<Results, 'format' | 'date' | 'machine' | 'seconds' | 'notes'>> {
+  async run(): Promise<Omit<Results, 'format' | 'suite' | 'date' | 'machine' | 'seconds' | 'notes'>> {
     const { isQuick, windowMs, subjects } = this.options;
     for (const id of subjects) await this.begin(id);
     const rounds = await this.runRounds();
     await this.stop();
     const present = subjects.filter((id) => !this.absent.has(id));
-    for (const id of present) await this.runIdle(id);
-    this.progress('control plane');
-    const controlPlane = measureControlPlane(this.subjectCore);
+    const controlPlane = this.suite.hasExtras ? await this.runExtras(present) : [];
     this.progress('');
     const metrics = [...this.measurements.metrics(present)];
     const busy = this.measurements.busy(present);
@@ -62,14 +66,14 @@ export class Bench {
       windowMs,
       subjects: subjects.map((id) => ({
         id,
-        title: subjectTitles[id],
+        title: this.suite.titleOf(id),
         version: this.versions.get(id) ?? null,
         absent: this.absent.get(id) ?? null,
       })),
       metrics,
       busy,
       controlPlane,
-      checks: [...checkExpectations(metrics, busy)],
+      checks: [...this.suite.expectations(metrics, busy)],
       remarks: [...this.remarks, ...busyRemarks(busy)],
     };
   }
@@ -81,22 +85,25 @@ export class Bench {
   }
 
   private async begin(id: SubjectId): Promise<void> {
-    this.progress(`starting ${subjectTitles[id]}`);
-    const found = findSubject(id);
+    this.progress(`starting ${this.suite.titleOf(id)}`);
+    const found = this.suite.find(id);
     if ('absent' in found) {
       this.absent.set(id, found.absent);
-      this.remarks.push(`${subjectTitles[id]} is absent: ${found.absent}`);
+      this.remarks.push(`${this.suite.titleOf(id)} is absent: ${found.absent}`);
       return;
     }
     this.versions.set(id, found.version);
-    const isStarted = await this.attempt(`${subjectTitles[id]} is absent`, async () => {
+    const isStarted = await this.attempt(`${this.suite.titleOf(id)} is absent`, async () => {
       const backendPort = await freePort();
       await this.generator.command(`listen ${backendPort}`, 5_000);
       this.backendPorts.set(id, backendPort);
-      const running = await startSubject(id, await this.place(id));
+      const running = await this.start(id);
       this.running.set(id, running);
-      const window = { warmMs: 0, windowMs: warmUp.ms };
-      for (const workload of warmUp.workloads) await measureWorkload(this.generator, running, workload, window);
+      const window = { warmMs: 0, windowMs: this.suite.warmUp.ms };
+      for (const workload of this.suite.warmUp.workloads) {
+        if (this.isRun(workload) && carries(workload, id))
+          await this.suite.measure(this.generator, running, workload, window);
+      }
       return true;
     });
     if (isStarted) return;
@@ -105,9 +112,15 @@ export class Bench {
     this.running.delete(id);
   }
 
+  private async start(id: SubjectId): Promise<Running> {
+    const place = await this.place(id);
+    return startSubject(id, this.suite.commandOf(id, place), place);
+  }
+
   private async place(id: SubjectId): Promise<Place> {
     return {
       port: await freePort(),
+      h2Port: await freePort(),
       upstreamPort: this.backendPorts.get(id) ?? 0,
       filesMax: openFilesMax(),
       folder: this.folder,
@@ -127,31 +140,40 @@ export class Bench {
         return round;
       }
       if (!process.stderr.isTTY) process.stderr.write(`round ${round + 1} of ${rounds}\n`);
-      for (const workload of workloads) await this.runWorkload(workload, round);
+      for (const workload of this.suite.workloads) {
+        if (this.isRun(workload)) await this.runWorkload(workload, round);
+      }
     }
     return rounds;
   }
 
   private async runWorkload(workload: Workload, round: number): Promise<void> {
-    const everyone = [...this.running.values()];
+    const everyone = [...this.running.values()].filter(({ id }) => carries(workload, id));
     const first = round % Math.max(1, everyone.length);
     for (const next of [...everyone.slice(first), ...everyone.slice(0, first)]) {
-      const what = `${subjectTitles[next.id]}, ${workload.id}`;
+      const what = `${this.suite.titleOf(next.id)}, ${workload.id}`;
       this.progress(`round ${round + 1}: ${what}`);
-      const answer = await this.attempt(what, () => measureWorkload(this.generator, next, workload, this.options));
+      const answer = await this.attempt(what, () => this.suite.measure(this.generator, next, workload, this.options));
       const errors = answer?.get('errors') ?? 0;
-      if (errors > 0) this.remarks.push(`${what}: ${errors} connections failed`);
+      if (errors > 0)
+        this.remarks.push(`${what}, round ${round + 1}: ${errors} failed${failureOf(answer?.get('why') ?? 0)}`);
       this.measurements.add(workload, next.id, answer);
       await pause(50);
     }
   }
 
+  private async runExtras(present: readonly SubjectId[]): Promise<Results['controlPlane']> {
+    for (const id of present) await this.runIdle(id);
+    this.progress('control plane');
+    return measureControlPlane(this.subjectCore);
+  }
+
   /** A process of its own, so that nothing that happened before counts. */
   private async runIdle(id: SubjectId): Promise<void> {
     const count = Math.min(idleConnections, Math.floor((openFilesMax() - 500) / 2));
-    this.progress(`${count} idle connections: ${subjectTitles[id]}`);
-    const bytes = await this.attempt(`${subjectTitles[id]}, idle`, async () => {
-      const running = await startSubject(id, await this.place(id));
+    this.progress(`${count} idle connections: ${this.suite.titleOf(id)}`);
+    const bytes = await this.attempt(`${this.suite.titleOf(id)}, idle`, async () => {
+      const running = await this.start(id);
       try {
         return await measureIdle(this.generator, running, count, this.options.settleMs);
       } finally {
@@ -168,6 +190,10 @@ export class Bench {
       this.remarks.push(remarkOf(what, error));
       return null;
     }
+  }
+
+  private isRun(workload: Workload): boolean {
+    return this.suite.missing(workload) === null;
   }
 
   /** On a terminal, a line that is overwritten; elsewhere nothing but the rounds. */

@@ -27,6 +27,9 @@ export interface ChildOptions {
   readonly output: 'pipe' | { readonly file: string };
 }
 
+/** Which core is whose, where cores can be pinned. */
+export const cores = { subject: 0, load: 1 } as const;
+
 const living = new Set<Child>();
 let isGuarded = false;
 

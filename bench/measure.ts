@@ -2,18 +2,13 @@
  * One cell of the table: one subject under one load, or holding idle connections.
  *
  * Must never do: keep a subject waiting for the bench; the generator alone talks to it while a window is open.
- * Read first: `workloads.ts`, `load/load.c`.
+ * Read first: `workloads.ts`, `load/load.c`; `http/h2load.ts` for the load that another program brings.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Answer, Generator } from './load/generator.ts';
 import { processTree, residentBytes } from './processes.ts';
 import type { Running } from './subjects.ts';
-import type { Workload } from './workloads.ts';
-
-export interface Window {
-  readonly warmMs: number;
-  readonly windowMs: number;
-}
+import type { Window, Workload } from './suite.ts';
 
 /** @throws Error when the subject has ended or the generator gets nowhere. */
 export async function measureWorkload(

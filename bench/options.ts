@@ -4,9 +4,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { subjectIds, type SubjectId } from './subjects.ts';
+import { httpSuite } from './http/http-suite.ts';
+import { l4Suite } from './l4-suite.ts';
+import type { SubjectId } from './subjects.ts';
+import type { Suite } from './suite.ts';
 
 export interface Options {
+  readonly suite: Suite;
   readonly isQuick: boolean;
   readonly rounds: number;
   readonly warmMs: number;
@@ -25,10 +29,14 @@ export interface Options {
   readonly render: string | null;
 }
 
-export const usage = `npm run bench -- [options]
+const suites = [l4Suite, httpSuite];
+
+export const usage = `npm run bench -- [l4|http] [options]
+  l4                   bytes, the default; about three minutes
+  http                 HTTP/1.1, HTTP/2 and WebSocket; about five minutes
   --quick              one short round, at most a minute
   --rounds <n>         interleaved rounds (3)
-  --only <a,b>         only these subjects, printed and not written: ${subjectIds.join(', ')}
+  --only <a,b>         only these subjects, printed and not written:${suites.map(({ id, subjects }) => `\n                       ${id}: ${subjects.join(', ')}`).join('')}
   --notes <text|file>  for the section "What is worse than expected, and why"
   --render <file>      write the page of an earlier result again, with --notes, and measure nothing
   --log-level <level>  of sallyport (warn: like the peers, no line per connection; info: its default)
@@ -37,8 +45,9 @@ export const usage = `npm run bench -- [options]
 
 /** @throws Error whose message says what is wrong with the command line. */
 export function parseOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
@@ -50,18 +59,20 @@ export function parseOptions(args: readonly string[]): Options {
       'no-write': { type: 'boolean', default: false },
     },
   });
+  const suite = suiteOf(positionals);
   const isQuick = values.quick;
   const rounds = values.rounds === undefined ? (isQuick ? 1 : 3) : Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new Error(`--rounds: expected a whole number, got ${values.rounds}`);
   return {
+    suite,
     isQuick,
     rounds,
     warmMs: isQuick ? 250 : 400,
     windowMs: isQuick ? 700 : 2_000,
     settleMs: isQuick ? 500 : 1_500,
-    budgetMs: isQuick ? 30_000 * rounds : Math.max(170_000, 60_000 * rounds),
-    subjects: chosen(values.only),
+    budgetMs: suite.roundSeconds * (isQuick ? 500 : 1_000) * rounds,
+    subjects: chosen(suite, values.only),
     notes: textOf(values.notes),
     logLevel: values['log-level'],
     generator: values.generator === 'node' ? 'node' : 'c',
@@ -70,12 +81,19 @@ export function parseOptions(args: readonly string[]): Options {
   };
 }
 
-function chosen(only: string | undefined): readonly SubjectId[] {
-  if (only === undefined) return subjectIds;
+function suiteOf([name = l4Suite.id, ...more]: readonly string[]): Suite {
+  const suite = suites.find(({ id }) => id === name);
+  if (suite === undefined || more.length > 0)
+    throw new Error(`expected one of ${suites.map(({ id }) => id).join(', ')}, got ${[name, ...more].join(' ')}`);
+  return suite;
+}
+
+function chosen({ subjects }: Suite, only: string | undefined): readonly SubjectId[] {
+  if (only === undefined) return subjects;
   const names = only.split(',');
-  const unknown = names.filter((name) => !subjectIds.some((id) => id === name));
-  if (unknown.length > 0) throw new Error(`--only: expected ${subjectIds.join(', ')}, got ${unknown.join(', ')}`);
-  return subjectIds.filter((id) => names.includes(id));
+  const unknown = names.filter((name) => !subjects.some((id) => id === name));
+  if (unknown.length > 0) throw new Error(`--only: expected ${subjects.join(', ')}, got ${unknown.join(', ')}`);
+  return subjects.filter((id) => names.includes(id));
 }
 
 /** The content of a file of that name, else the text itself. */

@@ -24,12 +24,20 @@ export function residentBytes(pids: readonly number[]): number {
 /** User and system time of all their threads, microseconds, in steps of 10 ms. */
 export function cpuMicroseconds(pids: readonly number[]): number {
   let sum = 0;
-  for (const pid of pids) {
-    const stat = read(`/proc/${pid}/stat`);
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    sum += (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * tickMicroseconds;
-  }
+  for (const pid of pids) sum += statMicroseconds(pid, 11);
   return sum;
+}
+
+/** The same of every child of this process that has ended. */
+export function endedChildrenMicroseconds(): number {
+  return statMicroseconds(process.pid, 13);
+}
+
+/** @param first where user time stands after the name; system time follows it. */
+function statMicroseconds(pid: number, first: number): number {
+  const stat = read(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[first] ?? 0) + Number(fields[first + 1] ?? 0)) * tickMicroseconds;
 }
 
 /** How many files a process of ours may open. Node raises its soft limit to this one, and its children inherit it. */

@@ -6,11 +6,13 @@
 import { isSlack, workloadOf, type MetricResult, type Results } from './results.ts';
 import type { SubjectId } from './subjects.ts';
 
+const titles = { l4: 'Layer 4', http: 'HTTP and WebSocket' } as const;
+
 type Row = readonly string[];
 
 const legend =
   '×n: ratio to haproxy in the same rounds. CPU: user and system time of all threads of the subject per unit of work. ' +
-  '~: the subject was not busy all the time, so its speed says little.';
+  '~: the subject was not busy all the time, so its speed says little. –: it cannot do that.';
 
 /** The table, the control plane, the expectations and what was remarkable, for a terminal. */
 export function terminalReport(results: Results): string {
@@ -22,8 +24,7 @@ export function terminalReport(results: Results): string {
     '',
     ...legend.split(/(?<=\.) (?=~)/),
     '',
-    ...align(controlPlaneRows(results)),
-    '',
+    ...(results.controlPlane.length > 0 ? [...align(controlPlaneRows(results)), ''] : []),
     'Expected of sallyport with its default interpreter:',
     ...align(checkRows(results)).map((line) => `  ${line}`),
     ...results.remarks.map((remark) => `! ${remark}`),
@@ -39,14 +40,15 @@ export function markdownReport(results: Results): string {
     .map(({ text, value }) => `- ${text}: ${shown(value)}`);
   const noNotes = unmet.length === 0 ? 'Nothing that was measured surely.' : 'Not explained yet.';
   return [
-    `# Layer 4, side by side, ${results.date}`,
+    `# ${titles[results.suite]}, side by side, ${results.date}`,
     headline(results),
     `Machine: ${machine.join(', ')}.`,
     `Subjects: ${versions.join(', ')}.`,
     markdownTable(tableRows(results)),
     legend,
-    '## The control plane alone',
-    markdownTable(controlPlaneRows(results)),
+    ...(results.controlPlane.length > 0
+      ? ['## The control plane alone', markdownTable(controlPlaneRows(results))]
+      : []),
     '## Expectations',
     markdownTable([['expected of sallyport, default interpreter', 'got', ''], ...checkRows(results)]),
     '## What is worse than expected, and why',
@@ -73,7 +75,8 @@ function tableRows(results: Results): readonly Row[] {
 
 function cellText({ busy }: Results, { id, kind, cells }: MetricResult, subject: SubjectId): string {
   const cell = cells[subject];
-  if (cell === undefined || cell.value === null) return 'failed';
+  if (cell === undefined) return '–';
+  if (cell.value === null) return 'failed';
   const isUnsure = (kind === 'throughput' || kind === 'latency') && isSlack(busy, workloadOf(id), subject);
   const text = `${isUnsure ? '~' : ''}${shown(cell.value)}`;
   return cell.ratio === null ? text : `${text} ×${cell.ratio.toFixed(2)}`;

@@ -1,9 +1,9 @@
 /**
- * `npm run bench`: Sallyport beside HAProxy, nginx and a plain Node relay, on this machine, in interleaved rounds.
+ * `npm run bench`: Sallyport beside HAProxy, nginx and proxies in Node, on this machine, in interleaved rounds.
  *
  * Decides: the order of things and what is done when one of them fails (a subject that is missing or breaks is a word in
  * the table, never the end of the run). Must never do: leave the loopback interface, or a process behind.
- * Read first: `workloads.ts` (what is asked), `subjects.ts` (of whom), `load/load.c` (by whom).
+ * Read first: `suite.ts`, then `l4-suite.ts` with `workloads.ts` and `load/load.c`, or `http/http-suite.ts`.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,6 +35,7 @@ async function measure(options: Options): Promise<Results> {
     const seconds = Math.round((Date.now() - startedMs) / 1000);
     return {
       format: 1,
+      suite: options.suite.id,
       date: new Date().toISOString().slice(0, 10),
       machine,
       seconds,

@@ -1,27 +1,31 @@
 /**
- * What is compared: how each subject is looked up, started on a port, and known to be ready.
+ * A subject: something that is compared, known by its id, started on a port and known to be ready.
  *
- * Must never do: tune one subject more than another. Each runs with its defaults, on one core, without access logs.
- * Read first: `peers/configurations.ts`.
+ * Must never do: know a suite; which subjects are compared under which load is `l4-suite.ts` and `http/http-suite.ts`.
+ * Read first: `children.ts`.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startChild, type Child } from './children.ts';
-import { haproxyConfiguration, nginxConfiguration, type PeerPorts } from './peers/configurations.ts';
+import type { PeerPorts } from './peers/configurations.ts';
 
-export const subjectIds = ['haproxy', 'nginx', 'pipe', 'sallyport', 'sallyport-xstate'] as const;
+/** Of every suite; the order is that of nothing. */
+export const subjectIds = [
+  'haproxy',
+  'nginx',
+  'pipe',
+  'http-proxy',
+  'httpxy',
+  'reply-from',
+  'fast-proxy',
+  'undici',
+  'sallyport',
+  'sallyport-xstate',
+] as const;
 export type SubjectId = (typeof subjectIds)[number];
-
-export const subjectTitles: Readonly<Record<SubjectId, string>> = {
-  haproxy: 'haproxy',
-  nginx: 'nginx stream',
-  pipe: 'node a.pipe(b)',
-  sallyport: 'sallyport',
-  'sallyport-xstate': 'sallyport xstate',
-};
 
 /** Where a subject runs. */
 export interface Place extends PeerPorts {
@@ -40,34 +44,17 @@ export interface Running {
 /** What is known of a subject before it runs. */
 export type Found = { readonly version: string } | { readonly absent: string };
 
-const root = join(import.meta.dirname, '..');
 /** The built command, as users run it: from source, Node would keep its type stripper and the sources on the heap. */
-const cli = join(root, 'dist/cli/main.js');
+export const cli = join(import.meta.dirname, '../dist/cli/main.js');
 const readyMs = 10_000;
-
-/** Looks a subject up on this machine. */
-export function findSubject(id: SubjectId): Found {
-  if (id === 'pipe') return { version: `node ${process.versions.node}` };
-  if (id === 'haproxy') return version('haproxy', 'haproxy is not installed', /HAProxy version (\S+)/);
-  if (id === 'nginx') {
-    const found = version('nginx', 'nginx is not installed', /nginx\/(\S+)/);
-    const modules = nginxModulesPath();
-    const isLoadable = modules === null || existsSync(join(modules, 'ngx_stream_module.so'));
-    return 'absent' in found || isLoadable ? found : { absent: 'the stream module of nginx is not installed' };
-  }
-  return existsSync(cli) ? { version: `node ${process.versions.node}` } : { absent: 'it is not built: npm run build' };
-}
 
 /**
  * Starts a subject and waits until it accepts connections.
  * @throws Error with its last words when it does not within ten seconds.
  */
-export async function startSubject(id: SubjectId, place: Place): Promise<Running> {
+export async function startSubject(id: SubjectId, command: readonly string[], place: Place): Promise<Running> {
   const name = `${id}-${place.port}`;
-  const child = startChild(name, commandOf(id, place), {
-    core: place.core,
-    output: { file: join(place.folder, `${name}.log`) },
-  });
+  const child = startChild(name, command, { core: place.core, output: { file: join(place.folder, `${name}.log`) } });
   const endMs = Date.now() + readyMs;
   while (!(await accepts(place.port))) {
     if (child.hasEnded || Date.now() > endMs) {
@@ -79,52 +66,23 @@ export async function startSubject(id: SubjectId, place: Place): Promise<Running
   return { id, child, place };
 }
 
-function commandOf(id: SubjectId, place: Place): readonly string[] {
-  if (id === 'haproxy') {
-    const file = join(place.folder, `haproxy-${place.port}.cfg`);
-    writeFileSync(file, haproxyConfiguration(place));
-    return ['haproxy', '-db', '-f', file];
-  }
-  if (id === 'nginx') {
-    const file = join(place.folder, `nginx-${place.port}.conf`);
-    writeFileSync(file, nginxConfiguration(place, nginxModulesPath(), place.folder));
-    return ['nginx', '-p', place.folder, '-e', 'stderr', '-c', file];
-  }
-  if (id === 'pipe') {
-    return [
-      process.execPath,
-      join(import.meta.dirname, 'peers/pipe-relay.ts'),
-      String(place.port),
-      String(place.upstreamPort),
-    ];
-  }
-  const interpreter = id === 'sallyport' ? 'compiled' : 'xstate';
-  const mapping = `${place.port}=127.0.0.1:${place.upstreamPort}`;
-  const loopback = `listeners.${place.port}.host=127.0.0.1`;
-  return [
-    process.execPath,
-    cli,
-    mapping,
-    '--set',
-    loopback,
-    '--interpreter',
-    interpreter,
-    '--log-level',
-    place.logLevel,
-  ];
+export function findHaproxy(): Found {
+  return findProgram('haproxy', '-v', /HAProxy version (\S+)/);
 }
 
-function version(command: string, absent: string, pattern: RegExp): Found {
-  const { stdout, stderr, status } = spawnSync(command, ['-v'], { encoding: 'utf8' });
-  if (status !== 0) return { absent };
+export function findNginx(): Found {
+  return findProgram('nginx', '-v', /nginx\/(\S+)/);
+}
+
+export function findSallyport(): Found {
+  return existsSync(cli) ? { version: `node ${process.versions.node}` } : { absent: 'it is not built: npm run build' };
+}
+
+/** @param option makes it print its version, where `pattern` finds it. */
+export function findProgram(command: string, option: string, pattern: RegExp): Found {
+  const { stdout, stderr, status } = spawnSync(command, [option], { encoding: 'utf8' });
+  if (status !== 0) return { absent: `${command} is not installed` };
   return { version: pattern.exec(`${stdout}${stderr}`)?.[1] ?? 'unknown version' };
-}
-
-/** Null when nginx has `stream` built in. */
-function nginxModulesPath(): string | null {
-  const { stderr } = spawnSync('nginx', ['-V'], { encoding: 'utf8' });
-  if (!stderr.includes('--with-stream=dynamic')) return null;
-  return /--modules-path=(\S+)/.exec(stderr)?.[1] ?? null;
 }
 
 function accepts(port: number): Promise<boolean> {

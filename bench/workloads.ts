@@ -1,34 +1,9 @@
 /**
- * What is asked of every subject, and which figures come out of it.
+ * What is asked of every subject on layer 4, and which figures come out of it.
  *
  * Decides: the load of each row and the meaning of each figure. Must never do: differ between subjects.
  */
-import type { Answer } from './load/generator.ts';
-
-export interface Workload {
-  readonly id: string;
-  readonly title: string;
-  /** The generator's word for it; see load/load.c. */
-  readonly command: 'download' | 'duplex' | 'ping' | 'connect';
-  readonly connections: number;
-  /** Bytes of a request, and of its answer. */
-  readonly bytes: number;
-}
-
-export interface Metric {
-  readonly id: string;
-  readonly title: string;
-  readonly unit: string;
-  /** True exactly when more is better. */
-  readonly isMoreBetter: boolean;
-  /** What the figure is: how fast it went, what it cost the subject, how long one request took, what it held. */
-  readonly kind: 'throughput' | 'cost' | 'latency' | 'memory';
-}
-
-export interface MeasuredMetric extends Metric {
-  readonly workload: string;
-  readonly read: (answer: Answer) => number;
-}
+import { per, type MeasuredMetric, type Metric, type Workload } from './suite.ts';
 
 export const workloads: readonly Workload[] = [
   { id: 'download', title: 'bulk download, 8 connections', command: 'download', connections: 8, bytes: 1 },
@@ -156,10 +131,3 @@ export const idleMetrics: readonly [Metric, Metric] = [
     isMoreBetter: false,
   },
 ];
-
-/** NaN where nothing was done, so that a stuck subject has no figure instead of a perfect one. */
-function per(answer: Answer, above: string, below: string): number {
-  const divisor = answer.get(below) ?? 0;
-  const dividend = answer.get(above) ?? 0;
-  return divisor > 0 && dividend > 0 ? dividend / divisor : Number.NaN;
-}

@@ -1,6 +1,6 @@
 /**
- * Result files: `<date>-l4.json` and `<date>-l4.md`; a quick run's are `<date>-l4-quick`, so that it never replaces a
- * full one.
+ * Result files: `<date>-l4.json` and `<date>-l4.md`, or `<date>-http`; a quick run's are `<date>-l4-quick`, so that it
+ * never replaces a full one.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { Results } from './results.ts';
 
 /** @returns the names of the files written. */
 export function writeResults(results: Results, folder: string): readonly string[] {
-  const name = `${results.date}-l4${results.isQuick ? '-quick' : ''}`;
+  const name = `${results.date}-${results.suite}${results.isQuick ? '-quick' : ''}`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync(join(folder, `${name}.md`), markdownReport(results));

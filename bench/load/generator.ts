@@ -2,12 +2,15 @@
  * The load generator as the bench sees it: one command, one answer of numbers.
  *
  * Decides: which one runs. The C one (load.c) where there is a compiler, because Node would be slower than some subjects
- * and hide them; else node-load.ts, and the results say so.
+ * and hide them; else node-load.ts, and the results say so. HTTP load comes in C only.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startChild, type Child } from '../children.ts';
+
+/** The source it is built from: bytes (load.c) or HTTP (http-load.c). */
+export type LoadProgram = 'load' | 'http-load';
 
 export type Answer = ReadonlyMap<string, number>;
 
@@ -17,10 +20,19 @@ export interface Generator {
   command(line: string, timeoutMs: number): Promise<Answer>;
 }
 
-/** @param kind `node` skips the compiler. */
-export function startGenerator(folder: string, core: number | null, kind: 'c' | 'node'): Generator {
-  const program = join(folder, 'load');
-  const isCompiled = kind === 'c' && compile(join(import.meta.dirname, 'load.c'), program);
+/**
+ * @param kind `node` skips the compiler.
+ * @throws Error without a compiler, where there is no generator in Node.
+ */
+export function startGenerator(
+  folder: string,
+  core: number | null,
+  kind: 'c' | 'node',
+  source: LoadProgram,
+): Generator {
+  const program = join(folder, source);
+  const isCompiled = kind === 'c' && compile(join(import.meta.dirname, `${source}.c`), program);
+  if (!isCompiled && source === 'http-load') throw new Error('the load of this suite needs a C compiler (cc)');
   const command = isCompiled ? [program] : [process.execPath, join(import.meta.dirname, 'node-load.ts')];
   const child = startChild('load generator', command, { core, output: 'pipe' });
   return { kind: isCompiled ? 'c' : 'node', command: talkTo(child) };

@@ -6,14 +6,13 @@
  *   ping|connect|download|duplex <port> <connections> <bytes> <warmMs> <ms> <pid,pid,...>   one measured window
  *   open <port> <connections>   touch   close                        idle connections, one byte each way, the end of them
  * It must stay cheaper than what it measures: plain system calls, no copy where none is needed (MSG_TRUNC drops input).
- * The end of stdin ends it. Read first: wire.h. The same in Node, where no compiler is found: node-load.ts.
+ * The end of stdin ends it. Read first: wire.h, window.h. The same in Node, where no compiler is found: node-load.ts.
  */
 #define _GNU_SOURCE
-#include "wire.h"
+#include "window.h"
 #include <signal.h>
-#include <stdio.h>
 
-enum { FD_MAX = 131072, EVENTS = 256, CHUNK = 256 * 1024, DROP = 1024 * 1024, SAMPLES = 1 << 23, PIDS = 16, MESSAGE = 16384 };
+enum { FD_MAX = 131072, EVENTS = 256, CHUNK = 256 * 1024, DROP = 1024 * 1024, MESSAGE = 16384 };
 enum mode { PING, CONNECT, DOWNLOAD, DUPLEX, IDLE };
 enum role { UNUSED, LISTENER, CLIENT, BACKEND };
 
@@ -25,10 +24,9 @@ struct peer {
 };
 
 static struct peer peers[FD_MAX];
-static uint32_t samples[SAMPLES];
 static char chunk[CHUNK], dropped[DROP];
 static int poll_fd, mode = IDLE, target, message = 1, stopping, clients, backends;
-static uint64_t units, bytes, errors, sampled, touched;
+static uint64_t touched;
 
 static void forget(int fd) {
   if (peers[fd].role == CLIENT) clients--;
@@ -75,10 +73,6 @@ static void ended(int fd, int failed) {
   forget(fd);
   if (failed && !stopping) errors++;
   if (mode == CONNECT && !stopping) open_client();
-}
-
-static void sample(uint64_t ns) {
-  if (sampled < SAMPLES) samples[sampled++] = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 }
 
 static void answered(int fd) {
@@ -187,35 +181,10 @@ static void begin(int next, int port, int size) {
   stopping = 0;
 }
 
-static uint64_t cpu_of(const pid_t *pids, int count) {
-  uint64_t sum = 0;
-  for (int i = 0; i < count; i++) sum += process_cpu_ns(pids[i]);
-  return sum;
-}
-
-static uint64_t percentile(double share) {
-  return sampled == 0 ? 0 : samples[(uint64_t)((double)(sampled - 1) * share)];
-}
-
 static void measure(int connections, int warm_ms, int ms, const pid_t *pids, int pid_count) {
   for (int i = 0; i < connections; i++) open_client();
-  uint64_t start = now_ns() + (uint64_t)warm_ms * 1000000ull;
-  while (now_ns() < start) turn(5);
-  units = bytes = sampled = 0;
-  uint64_t cpu = cpu_of(pids, pid_count), own = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-  start = now_ns();
-  while (now_ns() - start < (uint64_t)ms * 1000000ull) turn(5);
-  uint64_t ns = now_ns() - start;
-  cpu = cpu_of(pids, pid_count) - cpu;
-  own = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - own;
-  uint64_t measured_units = units, measured_bytes = bytes, measured_errors = errors;
-  qsort(samples, sampled, sizeof samples[0], by_value);
-  uint64_t p50 = percentile(0.5), p99 = percentile(0.99);
-  finish();
-  printf("ok units=%llu bytes=%llu ns=%llu cpuNs=%llu ownNs=%llu p50Ns=%llu p99Ns=%llu errors=%llu\n",
-         (unsigned long long)measured_units, (unsigned long long)measured_bytes, (unsigned long long)ns,
-         (unsigned long long)cpu, (unsigned long long)own, (unsigned long long)p50, (unsigned long long)p99,
-         (unsigned long long)measured_errors);
+  measure_window(turn, finish, warm_ms, ms, pids, pid_count);
+  putchar('\n');
 }
 
 /* In waves of 64, so that no accept queue overflows; each wave waits until the backend has its end. */
@@ -241,12 +210,6 @@ static void touch_all(void) {
   }
   while (touched < asked && now_ns() < end) turn(5);
   printf("ok touched=%llu errors=%llu\n", (unsigned long long)touched, (unsigned long long)errors);
-}
-
-static int parse_pids(char *text, pid_t *pids) {
-  int count = 0;
-  for (char *part = strtok(text, ","); part != NULL && count < PIDS; part = strtok(NULL, ",")) pids[count++] = atoi(part);
-  return count;
 }
 
 static void obey(const char *line) {

@@ -4,6 +4,8 @@
 
 export interface PeerPorts {
   readonly port: number;
+  /** For HTTP/2 by prior knowledge, of those that need a port of its own for it. */
+  readonly h2Port: number;
   readonly upstreamPort: number;
   /** Open files a peer may have; each proxied connection takes two. */
   readonly filesMax: number;
