@@ -79,7 +79,7 @@ export class DuplexLeg extends LegBase {
   }
 
   protected abort(): void {
-    if (!this.#isEnding && canBeReset(this.#duplex)) this.#duplex.resetAndDestroy();
+    if (canBeReset(this.#duplex)) this.#duplex.resetAndDestroy();
     else this.#duplex.destroy();
   }
 

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { repository, runScript, sallyport, type RunningCommand } from '../support/command.ts';
+import { readReply } from '../support/http-world.ts';
 import { dialPeer, Origin } from '../support/world.ts';
 
 async function listeningPort(running: RunningCommand): Promise<number> {
@@ -33,12 +34,12 @@ test('A01: the embedded proxy forwards, explains the end of each connection, and
 
 test('M02, A01: a protocol of your own shares a port with HTTP', async () => {
   await using own = await Origin.start((peer) => peer.send('own'));
-  await using web = await Origin.start((peer) => peer.send('web'));
+  await using web = await Origin.start((peer) => peer.send('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nweb'));
   const running = runScript(`${repository}examples/custom-detector.ts`, [String(own.port), String(web.port)]);
   const port = await listeningPort(running);
   const split = (await dialPeer(port)).send('@O');
   const plain = (await dialPeer(port)).send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-  expect(String(await plain.atLeast(3))).toBe('web');
+  expect((await readReply(plain)).body).toBe('web');
   split.send('WN hello');
   expect(String(await split.atLeast(3))).toBe('own');
   const received = await own.accepted();

@@ -64,7 +64,7 @@ describe.each(['compiled', 'xstate'] as const)('storms under the %s interpreter'
       interpreter,
       routes: [
         { name: 'tls', match: { ports: 0, domains: '*.example', protocol: 'tls' }, action },
-        { name: 'http', match: { ports: 0, protocol: 'http' }, action },
+        { name: 'http', match: { ports: 0, domains: '*.example', protocol: 'tcp' }, action },
         { name: 'rest', match: { ports: 0 }, action },
       ],
     });

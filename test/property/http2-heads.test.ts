@@ -57,6 +57,8 @@ const request = fc
     ...lines.flat(),
   ]);
 
+const plainRequest = [':method', 'GET', ':path', '/', ':scheme', 'http', ':authority', 'a.test'];
+
 describe('request heads', () => {
   test('what is not refused is clean: method, target, authority and every field', () => {
     let clean = 0;
@@ -78,7 +80,7 @@ describe('request heads', () => {
           expect(head.fields[index]).toBe(head.fields[index]?.toLowerCase());
         }
       }),
-      { seed: seed(), numRuns: runs(2_000) },
+      { seed: seed(), numRuns: runs(2_000), examples: [[plainRequest, true]] },
     );
     expect(clean).toBeGreaterThan(0);
   });
@@ -227,9 +229,6 @@ describe('what is written', () => {
       isPersistent: true,
     } as const;
     expect({ ...responseHeaders(head) }).toEqual({ ':status': 200, 'content-length': '12' });
-    expect({ ...responseHeaders({ ...head, status: 101, announcedBytes: null, upgrade: 'websocket' }) }).toEqual({
-      ':status': 200,
-    });
   });
 
   test('trailers that frame or route are not clean, and those that only mean something before a body are dropped', () => {

@@ -62,7 +62,7 @@ test('rule 12: every closed connection is one line with exactly the fields of th
 
 test('L35: every close reason has its level: ends and policy are info, failures of the upstream and other timeouts are warnings, faults are errors', () => {
   const policy =
-    /^(completed|downstream\..*|handler\.completed|nftables\.closed|operator\..*|route\..*|timeout\.idle)$/;
+    /^(completed|downstream\..*|handler\.completed|nftables\.closed|operator\..*|route\..*|timeout\.(?:idle|keepAlive))$/;
   for (const reason of closeReasons) {
     const level = levelOfReason(reason);
     if (policy.test(reason)) expect([reason, level]).toEqual([reason, 'info']);
