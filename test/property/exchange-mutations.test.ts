@@ -8,7 +8,7 @@ import { isExchangeFactType } from '../../src/machines/exchange/events.ts';
 import { exchangeMachine, exchangeRegistries } from '../../src/machines/exchange/machine.ts';
 import { decisiveConfigurations, modelOf } from '../support/exchange-configurations.ts';
 import { laws } from '../support/exchange-laws.ts';
-import { everyMutant, rebuilt } from '../support/exchange-mutants.ts';
+import { everyMutant, rebuilt } from '../support/chart-mutants.ts';
 import { Walker, type Violation } from '../support/exchange-walker.ts';
 
 /** Mutants that no history can tell from the real chart, each with the reason. */

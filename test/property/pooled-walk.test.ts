@@ -20,7 +20,7 @@ import { createPooledChart, pooledTable, type PooledTable } from '../../src/mach
 import { pooledLeaves, pooledVerdictOf } from '../../src/machines/pooled/verdicts.ts';
 import { begin, play, type Maker, type Run } from '../support/chart-pair.ts';
 import { chartStates, everyMove, movesTo, swarm, waysByLeaf } from '../support/exchange-histories.ts';
-import { everyMutant, rebuilt } from '../support/exchange-mutants.ts';
+import { everyMutant, rebuilt } from '../support/chart-mutants.ts';
 import { walkLaws, Walker, type Violation } from '../support/exchange-walker.ts';
 import { runs, seed } from '../support/fuzz.ts';
 import { poolIdleMs, pooledLaws, pooledModel } from '../support/pooled-world.ts';

@@ -1,44 +1,95 @@
 /**
- * Every chart that lacks exactly one thing of the real one: a deadline, an edge, a guard, an action, a rule.
+ * Every chart that lacks exactly one thing of the real one: a deadline, an edge, a guard, an action, a rule. For any
+ * machine, enumerated from its own configuration, so that what is added to a chart is mutated too.
  *
- * Enumerated from the machine's own configuration, never listed by hand, so that what is added to the chart is mutated
- * too. Each mutant is compiled like the real chart.
+ * Read first: `chart-walk.ts` and `exchange-walker.ts`, one of which must find a violation in each of them.
  */
 import { createMachine } from 'xstate';
-import { compileChart } from '../../src/machines/chart/compile.ts';
-import type { ConnectionTable } from '../../src/machines/connection/connection-chart.ts';
-import { isConnectionFactType } from '../../src/machines/connection/events.ts';
-import { connectionMachine, connectionRegistries } from '../../src/machines/connection/machine.ts';
+import { compileChart, type ChartTable } from '../../src/machines/chart/compile.ts';
+import type { Registries } from '../../src/machines/chart/registries.ts';
 
 type MachineConfig = Parameters<typeof createMachine>[0];
-type Registries = typeof connectionRegistries;
 type Data = Readonly<Record<string, unknown>>;
 type Path = readonly (string | number)[];
 
-export interface Mutant {
-  /** `SNIFFING: without exit stopPeeking` */
+export interface Mutant<Context, Fact, Command> {
+  /** `SNIFFING: without exit stopRouting` */
   readonly name: string;
-  compile(): ConnectionTable;
+  readonly compile: () => ChartTable<Context, Fact, Command>;
 }
 
-/** All of them, in document order; then those of the registries. */
-export function everyMutant(): readonly Mutant[] {
-  const config = tidied(recordOf(connectionMachine.config));
+/** A machine and what its names stand for. */
+export interface Mutable<Context, Fact, Command> {
+  readonly machine: { readonly config: unknown };
+  readonly registries: Registries<Context, Fact, Command>;
+  readonly isFact: (name: string) => boolean;
+}
+
+/** The chart as it is, rebuilt the way the mutants are. */
+export function rebuilt<Context, Fact, Command>(
+  chart: Mutable<Context, Fact, Command>,
+): ChartTable<Context, Fact, Command> {
+  return compileConfig(tidied(recordOf(chart.machine.config)), chart.registries, chart.isFact);
+}
+
+/** Updates that write a reason: each is to leave the first one alone. */
+const reasonUpdates = [
+  'recordReason',
+  'recordGivenReason',
+  'recordGivenCause',
+  'recordCompletion',
+  'rememberAnswer',
+] as const;
+
+/**
+ * All of them, in document order; then those of the registries.
+ * @param more by name: what else is to be changed in the registries of this chart.
+ */
+export function everyMutant<Context, Fact, Command>(
+  chart: Mutable<Context, Fact, Command>,
+  more: Readonly<Record<string, Partial<Registries<Context, Fact, Command>>>> = {},
+): readonly Mutant<Context, Fact, Command>[] {
+  const { registries, isFact } = chart;
+  const config = tidied(recordOf(chart.machine.config));
   const structural = [...removals(config, [], 'the root')].map(({ name, path }) => ({
     name,
-    compile: () => compileConfig(recordOf(without(config, path)), connectionRegistries),
+    compile: () => compileConfig(recordOf(without(config, path)), registries, isFact),
   }));
-  return [...structural, ...registryMutants(config)];
+  const mutant = (name: string, changed: Partial<Registries<Context, Fact, Command>>) => ({
+    name,
+    compile: () => compileConfig(config, { ...registries, ...changed }, isFact),
+  });
+  const { updates, guards, delays } = registries;
+  return [
+    ...structural,
+    ...Object.keys(updates).map((name) =>
+      mutant(`${name} changes nothing`, { updates: { ...updates, [name]: ({ context }) => context } }),
+    ),
+    ...reasonUpdates.flatMap((name) => {
+      const update = updates[name];
+      if (update === undefined) return [];
+      const forgetful: typeof update = ({ context, event }, params) =>
+        update({ context: { ...context, reason: null }, event }, params);
+      return [mutant(`${name}: the last reason wins`, { updates: { ...updates, [name]: forgetful } })];
+    }),
+    ...Object.keys(guards).flatMap((name) =>
+      [false, true].map((answer) =>
+        mutant(`${name} is always ${String(answer)}`, { guards: { ...guards, [name]: () => answer } }),
+      ),
+    ),
+    ...Object.keys(delays).map((name) =>
+      mutant(`${name} is never armed`, { delays: { ...delays, [name]: () => null } }),
+    ),
+    ...Object.entries(more).map(([name, changed]) => mutant(name, changed)),
+  ];
 }
 
-/** A chart that differs from the real one in one place of its configuration. */
-export function compileConfig(config: Data, registries: Registries): ConnectionTable {
-  return compileChart(createMachine(asMachineConfig(config)), registries, isConnectionFactType);
-}
-
-/** The real configuration, every transition written out as a list of objects. */
-export function realConfig(): Data {
-  return tidied(recordOf(connectionMachine.config));
+function compileConfig<Context, Fact, Command>(
+  config: Data,
+  registries: Registries<Context, Fact, Command>,
+  isFact: (name: string) => boolean,
+): ChartTable<Context, Fact, Command> {
+  return compileChart(createMachine(asMachineConfig(config)), registries, isFact);
 }
 
 function* removals(node: Data, path: Path, where: string): Generator<{ readonly name: string; readonly path: Path }> {
@@ -52,10 +103,9 @@ function* removals(node: Data, path: Path, where: string): Generator<{ readonly 
       yield { name: `${where}: without ${key} ${event}`, path: [...path, key, event] };
       const list = listOf(transitions);
       for (const [index, transition] of list.entries()) {
-        const at = [...path, key, event, index];
         const said =
           list.length > 1 ? `${where}: ${key} ${event} (${index + 1} of ${list.length})` : `${where}: ${key} ${event}`;
-        yield* transitionRemovals(recordOf(transition), at, said, list.length > 1);
+        yield* transitionRemovals(recordOf(transition), [...path, key, event, index], said, list.length > 1);
       }
     }
   }
@@ -79,38 +129,7 @@ function* transitionRemovals(
   }
 }
 
-/** The rules that are functions: each update does nothing, each guard has one answer, each deadline is off; the last reason wins. */
-function registryMutants(config: Data): readonly Mutant[] {
-  const { updates, guards, delays } = connectionRegistries;
-  const mutant = (name: string, changed: Partial<Registries>): Mutant => ({
-    name,
-    compile: () => compileConfig(config, { ...connectionRegistries, ...changed }),
-  });
-  return [
-    ...Object.keys(updates).map((name) => mutant(`${name} changes nothing`, { updates: { ...updates, [name]: keep } })),
-    ...['recordReason', 'recordGivenReason', 'recordGivenCause', 'recordCompletion'].flatMap((name) => {
-      const update = updates[name];
-      if (update === undefined) return [];
-      const forgetful: typeof update = ({ context, event }, params) =>
-        update({ context: { ...context, reason: null }, event }, params);
-      return [mutant(`${name}: the last reason wins`, { updates: { ...updates, [name]: forgetful } })];
-    }),
-    mutant('recordGivenCause records completed too', {
-      updates: { ...updates, recordGivenCause: connectionRegistries.updates['recordGivenReason'] ?? keep },
-    }),
-    ...Object.keys(guards).flatMap((name) =>
-      [false, true].map((answer) =>
-        mutant(`${name} is always ${String(answer)}`, { guards: { ...guards, [name]: () => answer } }),
-      ),
-    ),
-    ...Object.keys(delays).map((name) =>
-      mutant(`${name} is never armed`, { delays: { ...delays, [name]: () => null } }),
-    ),
-  ];
-}
-
-const keep: Registries['updates'][string] = ({ context }) => context;
-
+/** Every transition written out as a list of objects. */
 function tidied(node: Data): Data {
   const result: Record<string, unknown> = { ...node };
   for (const key of ['entry', 'exit']) if (node[key] !== undefined) result[key] = listOf(node[key]);

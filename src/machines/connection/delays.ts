@@ -197,8 +197,13 @@ export function idleWarningMs(idleMs: number): number {
 }
 
 /** What remains of a deadline after `spentMs`; never negative; null stays null. */
-function remaining(limitMs: number | null, spentMs: number): number | null {
+export function remaining(limitMs: number | null, spentMs: number): number | null {
   return limitMs === null ? null : Math.max(0, limitMs - spentMs);
+}
+
+/** The wait after so many attempts: doubles from the first, up to `backoffMsMax`. */
+export function backoffMs(firstMs: number | null, attempt: number): number {
+  return Math.min(backoffMsMax, (firstMs ?? 0) * 2 ** Math.min(30, Math.max(0, attempt - 1)));
 }
 
 /** The chart's delays. Each answers milliseconds from now, or null for "do not arm". */
@@ -208,10 +213,7 @@ export const delays = {
   serverFirst: (context: ConnectionContext) => context.timeouts.serverFirst,
   dial: (context: ConnectionContext) => context.timeouts.dial,
   dialBudget: (context: ConnectionContext) => context.timeouts.dialBudget,
-  backoff: (context: ConnectionContext) => {
-    const first = context.timeouts.backoff ?? 0;
-    return Math.min(backoffMsMax, first * 2 ** Math.min(30, Math.max(0, context.attempt - 1)));
-  },
+  backoff: (context: ConnectionContext) => backoffMs(context.timeouts.backoff, context.attempt),
   /** To the warning; or, where `idle` is infinite, to the next look at the legs. */
   idling: (context: ConnectionContext) => {
     const idleMs = context.timeouts.idle;

@@ -4,13 +4,8 @@
  * Decides: which deadline holds which state. Must never do: read a clock.
  * Read first: `../connection/delays.ts`, which has every deadline with its default and its reason.
  */
-import { backoffMsMax, livenessMs } from '../connection/delays.ts';
+import { backoffMs, livenessMs, remaining } from '../connection/delays.ts';
 import type { ExchangeContext } from './context.ts';
-
-/** What remains of a deadline after `spentMs`; never negative; null stays null. */
-function remaining(limitMs: number | null, spentMs: number): number | null {
-  return limitMs === null ? null : Math.max(0, limitMs - spentMs);
-}
 
 export const delays = {
   requestHead: (context: ExchangeContext) => context.timeouts.requestHead,
@@ -19,10 +14,7 @@ export const delays = {
   queue: (context: ExchangeContext) => context.timeouts.queue,
   dial: (context: ExchangeContext) => context.timeouts.dial,
   dialBudget: (context: ExchangeContext) => context.timeouts.dialBudget,
-  backoff: (context: ExchangeContext) => {
-    const first = context.timeouts.backoff ?? 0;
-    return Math.min(backoffMsMax, first * 2 ** Math.min(30, Math.max(0, context.attempt - 1)));
-  },
+  backoff: (context: ExchangeContext) => backoffMs(context.timeouts.backoff, context.attempt),
   requestBody: (context: ExchangeContext) => remaining(context.timeouts.requestBody, context.quietMs),
   response: (context: ExchangeContext) => remaining(context.timeouts.response, context.quietMs),
   /** For a tunnel inside a connection; where `idle` is infinite, the next look at both sides. */
