@@ -7,6 +7,10 @@
 import { instance } from '@viz-js/viz';
 import type { AnyStateMachine } from 'xstate';
 import { releaseMs } from '../src/io/ledger.ts';
+import { certificateDeadlineWords } from '../src/machines/certificate/delays.ts';
+import { certificateFactTypes } from '../src/machines/certificate/events.ts';
+import { certificateMachine } from '../src/machines/certificate/machine.ts';
+import { certificateLeaves, certificateVerdictOf } from '../src/machines/certificate/verdicts.ts';
 import { durationText } from '../src/machines/chart/explain.ts';
 import { edgeLabel, readChart, type ChartEdge, type ReadChart } from '../src/machines/chart/read-chart.ts';
 import type { ReadNode } from '../src/machines/chart/read-node.ts';
@@ -16,13 +20,19 @@ import { deadlines, livenessMs } from '../src/machines/connection/delays.ts';
 import { connectionFactTypes } from '../src/machines/connection/events.ts';
 import { connectionMachine } from '../src/machines/connection/machine.ts';
 import { connectionLeaves, verdictOf } from '../src/machines/connection/verdicts.ts';
+import { endpointDeadlineWords } from '../src/machines/endpoint/delays.ts';
+import { endpointFactTypes } from '../src/machines/endpoint/events.ts';
+import { endpointMachine } from '../src/machines/endpoint/machine.ts';
+import { endpointLeaves, endpointVerdictOf } from '../src/machines/endpoint/verdicts.ts';
 import { exchangeFactTypes } from '../src/machines/exchange/events.ts';
 import { exchangeMachine } from '../src/machines/exchange/machine.ts';
 import { exchangeLeaves, exchangeVerdictOf } from '../src/machines/exchange/verdicts.ts';
 import { pooledFactTypes, pooledMachine } from '../src/machines/pooled/machine.ts';
 import { pooledLeaves, pooledVerdictOf } from '../src/machines/pooled/verdicts.ts';
 import { proxyMachine } from '../src/machines/proxy/machine.ts';
+import { certificateWords } from './certificate-words.ts';
 import { connectionWords, proxyWords, type ChartWords, type StateWords } from './chart-words.ts';
+import { endpointWords } from './endpoint-words.ts';
 import { exchangeWords, pooledWords } from './exchange-words.ts';
 import { generatedBy, isMain, table, writeFiles, type GeneratedFiles } from './generated.ts';
 import { verdictSection } from './verdict-table.ts';
@@ -32,6 +42,8 @@ interface ChartPage {
   readonly source: string;
   readonly opening: string;
   readonly words: ChartWords;
+  /** How long each deadline is, where that is not in the table of timeouts. */
+  readonly deadlineWords?: Readonly<Record<string, string>>;
   /** What stands after the tables. */
   readonly rest: readonly string[];
 }
@@ -69,6 +81,30 @@ const charts: readonly ChartPage[] = [
     words: proxyWords,
     rest: [],
   },
+  {
+    machine: certificateMachine,
+    source: 'src/machines/certificate/machine.ts',
+    opening:
+      'The certificate of one set of names that look after themselves (`certificate: auto`): one actor each, from ' +
+      '`proxy.ready` until the names are wanted no more. What is in VALID serves.',
+    words: certificateWords,
+    deadlineWords: certificateDeadlineWords,
+    rest: verdictSection({
+      leaves: certificateLeaves,
+      facts: certificateFactTypes,
+      verdictOf: certificateVerdictOf,
+    }),
+  },
+  {
+    machine: endpointMachine,
+    source: 'src/machines/endpoint/machine.ts',
+    opening:
+      'One endpoint of a pool: whether it is given connections, and how it gets better. The breaker is closed in UP, open in ' +
+      'EJECTED and half-open in HALF_OPEN; checks go on in all of them.',
+    words: endpointWords,
+    deadlineWords: endpointDeadlineWords,
+    rest: verdictSection({ leaves: endpointLeaves, facts: endpointFactTypes, verdictOf: endpointVerdictOf }),
+  },
 ];
 
 export async function chartDocs(): Promise<GeneratedFiles> {
@@ -85,7 +121,7 @@ export async function chartDocs(): Promise<GeneratedFiles> {
   );
 }
 
-function chartPage({ machine, source, opening, words, rest }: ChartPage): string {
+function chartPage({ machine, source, opening, words, deadlineWords, rest }: ChartPage): string {
   const chart = readChart(machine);
   const states = chart.nodes.slice(1);
   checkWords(machine.id, states, words);
@@ -101,7 +137,7 @@ function chartPage({ machine, source, opening, words, rest }: ChartPage): string
     'A state inherits the deadlines and the exits of the states around it.',
     table(
       ['state', 'when', 'resource', 'deadlines, default', 'left by'],
-      states.map((node) => stateRow(chart, node, words[node.name])),
+      states.map((node) => stateRow(chart, node, words[node.name], deadlineWords)),
     ),
     '## Edges',
     'In the order in which they are tried. *Stays* is an internal transition: nothing is left or entered, no deadline is touched.',
@@ -122,9 +158,14 @@ function checkWords(chart: string, states: readonly ReadNode[], words: ChartWord
   );
 }
 
-function stateRow(chart: ReadChart, node: ReadNode, words: StateWords | undefined): readonly string[] {
+function stateRow(
+  chart: ReadChart,
+  node: ReadNode,
+  words: StateWords | undefined,
+  deadlineWords: ChartPage['deadlineWords'],
+): readonly string[] {
   const exits = chart.edges.filter((edge) => edge.source === node && !edge.isInternal).map(leftBy);
-  const armed = node.delays.map(({ name }) => deadlineText(name)).join('; ');
+  const armed = node.delays.map(({ name }) => deadlineText(name, deadlineWords)).join('; ');
   return [nameOf(node), words?.when ?? '', words?.resource ?? '', armed || '–', exits.join('<br>') || '–'];
 }
 
@@ -150,10 +191,13 @@ function nameOf(node: ReadNode): string {
   return node.name === '' ? '*any*' : node.name;
 }
 
-function deadlineText(name: string): string {
+function deadlineText(name: string, deadlineWords: ChartPage['deadlineWords'] = {}): string {
+  const said = deadlineWords[name];
+  if (said !== undefined) return `\`${name}\` ${said}`;
   if (name === 'idling') return '`idling` `idle` less a quarter of it, at most 1 min before its end';
   if (name === 'idle') return '`idle` what is left of 5 min';
   if (name === 'release') return `\`release\` ${durationText(releaseMs)}`;
+  if (name === 'ping') return '`ping` what the route asks for, off unless set';
   if (name === 'liveness') return `\`liveness\` ${durationText(livenessMs)}, to look at the leg`;
   const entry = Object.entries(deadlines).find(([key]) => key === name)?.[1];
   if (entry === undefined) throw new Error(`the deadline ${name} has no entry in src/machines/connection/delays.ts`);

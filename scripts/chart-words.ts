@@ -23,7 +23,7 @@ export const connectionWords: ChartWords = {
     resource: 'the downstream leg and its slot',
   },
   SNIFFING: {
-    when: 'the connection is admitted; the first bytes are looked at and none is consumed. Left in the same tick where no route needs bytes',
+    when: 'the connection is admitted; the first bytes are looked at and none is consumed but a handshake’s. Left in the same tick where no route needs bytes',
     resource: '+ the peek',
   },
   'SNIFFING.SILENT': { when: 'the client has not said anything', resource: 'as SNIFFING' },
@@ -32,10 +32,30 @@ export const connectionWords: ChartWords = {
     when: 'the client waits for a banner; answered in the same tick, if only by waiting on',
     resource: 'as SNIFFING',
   },
+  'SNIFFING.TLS_HANDSHAKE': {
+    when: 'a route terminates TLS: its certificate is found and the handshake made, inside the same deadline',
+    resource: 'the handshake; no peek',
+  },
+  'SNIFFING.INNER_SILENT': {
+    when: 'TLS stands, and the client has said nothing inside of it',
+    resource: 'as SNIFFING, of what is inside',
+  },
+  'SNIFFING.INNER_PREFACE': {
+    when: 'the client has spoken inside of TLS and more is needed to decide',
+    resource: 'as INNER_SILENT',
+  },
+  'SNIFFING.INNER_SERVER_FIRST': {
+    when: 'the client waits for a banner inside of TLS; answered in the same tick',
+    resource: 'as INNER_SILENT',
+  },
   DIALING: { when: 'a route with an upstream was chosen', resource: 'the downstream leg' },
   'DIALING.ATTEMPTING': { when: 'one attempt is under way', resource: '+ the pending upstream leg' },
   'DIALING.ATTEMPTING.RESOLVING': { when: 'the name of the upstream is being resolved', resource: 'as ATTEMPTING' },
   'DIALING.ATTEMPTING.CONNECTING': { when: 'an address is known and is being connected to', resource: 'as ATTEMPTING' },
+  'DIALING.ATTEMPTING.SECURING': {
+    when: 'the upstream is reached, and TLS with it is being agreed on',
+    resource: 'as ATTEMPTING',
+  },
   'DIALING.BACKING_OFF': { when: 'the next attempt waits', resource: 'the downstream leg' },
   ESTABLISHED: { when: 'bytes may flow both ways', resource: 'both legs, or the downstream leg and who serves it' },
   'ESTABLISHED.TUNNEL': {

@@ -5,7 +5,14 @@
  */
 export { defineConfig } from './config/define-config.ts';
 export type { RouteConfig, SallyportConfig } from './config/define-config.ts';
-export { balancedRoute, httpRoute, passthroughRoute, redirectToHttps } from './config/route-helpers.ts';
+export { balancedRoute, httpRoute, passthroughRoute, redirectToHttps, terminateRoute } from './config/route-helpers.ts';
+export type {
+  BalancedRouteOptions,
+  HttpRouteOptions,
+  PassthroughRouteOptions,
+  RedirectToHttpsOptions,
+  TerminateRouteOptions,
+} from './config/route-helpers.ts';
 export { ConfigError } from './config/problems.ts';
 export type { ConfigProblem } from './config/problems.ts';
 export { ProxyError } from './errors.ts';

@@ -7,6 +7,8 @@ import type { Duplex } from 'node:stream';
 import type { Observable } from 'rxjs';
 import type { SnapshotFrom } from 'xstate';
 import type { Clock } from './io/clock.ts';
+import type { CertificateEvent as OrderedCertificateEvent } from './certificates/acme-events.ts';
+import type { CertificateEvent as GivenCertificateEvent } from './certificates/certificate-event.ts';
 import type { Dialer } from './io/dialer.ts';
 import type { Address } from './io/leg.ts';
 import type {
@@ -68,7 +70,15 @@ export type ProxyEvent =
   | ExchangeRecord
   /** Folded under flood: `count` refusals of this kind since the last such event. */
   | ({ readonly event: 'connection.refused'; readonly count: number } & Refusal)
+  | CertificateEvent
   | Trouble;
+
+/** What happens to certificates: those that the configuration gives, and those that are ordered. */
+export type CertificateEvent =
+  | GivenCertificateEvent
+  | OrderedCertificateEvent
+  /** The development authority signs: where its root is, and whether it was made just now. */
+  | { readonly event: 'certificate.development'; readonly root: string; readonly isNew: boolean };
 
 export type ProxyEventName = ProxyEvent['event'];
 export type ProxyEventOf<Name extends ProxyEventName> = ProxyEvent & { readonly event: Name };
@@ -85,6 +95,8 @@ export interface ConnectionFilter {
   /** Milliseconds, or text such as `20s`: at least this long in the present state. */
   readonly olderThan?: number | string;
 }
+
+export type { CertificateStatus } from './certificates/acme-events.ts';
 
 /** What `explain` answers, for a live connection or exchange and for the last closed ones. */
 export interface Explanation {

@@ -32,6 +32,10 @@ export interface LifePorts {
   /** What must be known before the first listener is bound. */
   prepare(): Promise<readonly Post[]>;
   publish(event: ProxyEvent): void;
+  /** Every listener is bound. */
+  running(): void;
+  /** Resolves when nothing beside listeners and connections is left to be let go of. */
+  release(): Promise<void>;
   /** Upstream connections that nobody uses are closed, the others when they are given back. */
   drainPools(): void;
   /** The proxy is over: says so, and no event will follow. */
@@ -192,7 +196,7 @@ export class ProxyLife {
 
   async #awaitRelease(): Promise<void> {
     this.#ports.drainPools();
-    await this.#closeListeners();
+    await Promise.all([this.#closeListeners(), this.#ports.release()]);
     await this.#ports.ledger.quiescent();
     this.#tell({ type: 'transports.released' });
   }
@@ -204,6 +208,7 @@ export class ProxyLife {
     if (state === 'RUNNING') {
       this.#started.resolve();
       this.#ports.publish({ event: 'proxy.ready', addresses: this.#addresses });
+      this.#ports.running();
     }
     if (state === 'RELEASING') this.#drained.resolve();
   }

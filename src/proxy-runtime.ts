@@ -18,11 +18,15 @@ import { createHttp, type HttpRuntime } from './io/http/http-runtime.ts';
 import { createListener } from './io/listener.ts';
 import type { Reports } from './io/reports.ts';
 import { systemResolver } from './io/resolver.ts';
+import { routeDialers } from './io/route-dialers.ts';
 import { Sampling } from './io/sampling.ts';
 import { Sniffer } from './io/sniffer.ts';
+import { TlsContexts } from './io/tls/contexts.ts';
+import { securedDialer } from './io/tls/secure-dialing.ts';
 import { createObservation, type Observation } from './observe/observation.ts';
 import { silentLogger } from './observe/silent-logger.ts';
 import type { Census, ProxyDependencies } from './proxy-api.ts';
+import { ProxyCertificates } from './proxy-certificates.ts';
 import { ProxyLife, type Post } from './proxy-life.ts';
 import { SlotCounter } from './routing/admission.ts';
 import type { ListenerPlan, ProxyPlan } from './routing/plan.ts';
@@ -57,8 +61,14 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
       resolver: dependencies.resolver ?? systemResolver,
       report: observation.reports.trouble,
     });
-  const http = createHttp({ plan, clock, ledger, dial, reports: observation.reports });
-  const ports: ConnectionPorts = { clock, ledger, dial, reports: observation.reports, openService: http.openService };
+  const { reports } = observation;
+  const contexts = new TlsContexts({ clock });
+  const certificates = new ProxyCertificates({ plan, clock, random, contexts, tell: (event) => observation.announce(event) });
+  const dialerOf = routeDialers(dial, (upstream, speech) => securedDialer(dial, upstream, speech, contexts));
+  const httpChallenge = (token: string) => certificates.httpChallenge(token);
+  const http = createHttp({ plan, clock, ledger, dialerOf, reports, httpChallenge });
+  const { termination } = certificates;
+  const ports: ConnectionPorts = { clock, ledger, dialerOf, termination, reports, openService: http.openService };
   const registry = new Registry(random, observation.reports.trouble);
   const tables = new Map(plan.listeners.map((listener) => [listener.port, compileListener(listener, plan.detectors)]));
   const life: ProxyLife = new ProxyLife({
@@ -68,15 +78,20 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     timeouts: plan.timeouts,
     releaseMs,
     prepare: async () => {
+      await certificates.prepare();
       registry.slots = new SlotCounter(await capOf(plan, observation));
+      await http.open();
       return plan.listeners.map((listener) =>
         postOf(listener, { plan, tables, registry, ports, clock, ledger, observation }),
       );
     },
     publish: (event) => observation.announce(event),
+    running: () => certificates.start(),
+    release: () => certificates.stop(),
     drainPools: () => http.pools.drain(),
     finished: () => {
       http.close();
+      contexts.close();
       observation.close({ event: 'proxy.stopped' });
     },
   });

@@ -54,7 +54,8 @@ function matchOf({ tables, life, plan }: ProxyRuntime, query: MatchQuery): Match
   const table = tables.get(plan.listeners[position]?.port ?? query.port);
   if (table !== undefined) return table.explain(query);
   const decision = { kind: 'refused', reason: 'refused.route' } as const;
-  return { decision, protocol: query.protocol ?? null, says: `nothing listens on port ${query.port}`, candidates: [] };
+  const says = `nothing listens on port ${query.port}`;
+  return { decision, protocol: query.protocol ?? null, handshake: null, says, candidates: [] };
 }
 
 function hostnames(plan: ProxyPlan): readonly string[] {

@@ -4,8 +4,10 @@
  * A check that loses a failure would make all other checks worthless.
  */
 import { expect, test } from 'vitest';
+import { seededFiles } from '../scripts/check.ts';
 import { staleFiles, table } from '../scripts/generated.ts';
 import { run } from '../scripts/processes.ts';
+import { nodeRings } from '../scripts/test-nodes.ts';
 import { add, countResults, nothing } from '../scripts/vitest-run.ts';
 
 test('A04: passed, failed and skipped tests are counted, and a file that cannot be loaded is a failure', () => {
@@ -47,4 +49,19 @@ test('A06: a generated page that differs or is missing is stale', () => {
 
 test('A06: a bar in a cell does not end the cell', () => {
   expect(table(['a'], [['b|c']])).toBe('| a |\n|---|\n| b\\|c |');
+});
+
+test('A04: what a seed changes is run with a new one, what imports the seed through other files too, and nothing else', () => {
+  const seeded = seededFiles();
+  for (const name of ['conformance', 'http-race', 'race', 'codecs-splits'])
+    expect(seeded).toContain(`test/property/${name}.test.ts`);
+  expect(seeded).toContain('test/simulation/whole-proxy.test.ts');
+  for (const name of ['chart-mutations', 'conformance-walk'])
+    expect(seeded).not.toContain(`test/property/${name}.test.ts`);
+});
+
+test('A01: the rings on the other Nodes hold every wire test, those of HTTP and WebSocket too', () => {
+  const rings = nodeRings();
+  for (const name of ['http-slow', 'http2-hostile', 'websocket', 'half-close', 'peers'])
+    expect(rings).toContain(`test/integration/${name}.test.ts`);
 });

@@ -15,7 +15,9 @@ import {
 import { connectionHoldTime, type ConnectionHoldTime, type HoldPolicy } from '../machines/connection/hold-time.ts';
 import type { AuthenticationPlan, FieldRewrite, HttpMatch } from '../routing/http-plan.ts';
 import type { ForwardAction, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
+import type { AcmePlan, CertificatePlan, Material, TlsPlan } from '../routing/tls-plan.ts';
 import { describeAction, describeMatch, describePolicy, namesOf } from './route-text.ts';
+import { describeCertificate, describeHandshake } from './tls-text.ts';
 
 export interface CheckReport {
   readonly ok: true;
@@ -52,6 +54,8 @@ export interface CheckedRoute {
   readonly interpreter: string;
   /** Who may pass, and what is changed on the way; one phrase each, for people. */
   readonly policy: readonly string[];
+  /** Null where no TLS is terminated. */
+  readonly tls: CheckedTls | null;
   /** Null where the bytes are not read as HTTP for this route's sake. */
   readonly http: CheckedHttp | null;
   readonly deadlines: readonly CheckedDeadline[];
@@ -59,9 +63,36 @@ export interface CheckedRoute {
   readonly holdTime: ConnectionHoldTime | null;
 }
 
+/** Never a secret, and no text of a certificate. */
+export interface CheckedTls {
+  readonly mode: TlsPlan['mode'];
+  readonly configPath: string;
+  readonly certificate: {
+    readonly type: CertificatePlan['type'];
+    /** For people. */
+    readonly says: string;
+    /** auto and development: what it is for. */
+    readonly names: readonly string[];
+    /** Files that are read and watched: certificate, key, pfx. */
+    readonly files: readonly string[];
+    /** auto only. */
+    readonly acme: {
+      readonly directoryUrl: string;
+      readonly email: string | null;
+      readonly challenges: AcmePlan['challenges'];
+      readonly challengePort: number;
+      readonly renewThresholdDays: number | null;
+      readonly onDemand: boolean;
+    } | null;
+  };
+  /** What is not the default of a handshake, for people. */
+  readonly handshake: readonly string[];
+}
+
 /** Never a secret: of fields that are set the names, of credentials how many. */
 export interface CheckedHttp extends HttpMatch {
   readonly upstreamProtocol: ForwardAction['upstreamProtocol'] | null;
+  readonly pingMs: number | null;
   readonly rewrite: {
     readonly stripPrefix: string | null;
     readonly path: string | null;
@@ -70,8 +101,10 @@ export interface CheckedHttp extends HttpMatch {
   } | null;
   readonly authentication: {
     readonly type: AuthenticationPlan['type'];
-    /** basic: how many may pass. */
+    /** basic: how many of the configuration itself may pass. */
     readonly users: number | null;
+    /** basic: the file of the others. */
+    readonly htpasswd: string | null;
     readonly jwksUrl: string | null;
     readonly forwardCredentials: boolean;
   } | null;
@@ -104,15 +137,41 @@ function checkedRoute(route: RoutePlan, plan: ProxyPlan, ofProxy: readonly Check
   return {
     name,
     configPath,
-    match: describeMatch(route.match),
+    match: describeMatch(route),
     action: describeAction(route.action),
     enabled,
     interpreter,
     policy: describePolicy(route),
+    tls: route.tls === null ? null : checkedTls(route.tls),
     http: route.needsHttp ? checkedHttp(route) : null,
     deadlines: differing(route.timeouts).filter((one) => isOwn(one) && (seesHttp || !httpDeadlines.has(one.name))),
     holdTime: route.enabled ? longestHold(route, listeners) : null,
   };
+}
+
+function checkedTls(tls: TlsPlan): CheckedTls {
+  const { mode, configPath, certificate } = tls;
+  return {
+    mode,
+    configPath,
+    certificate: {
+      type: certificate.type,
+      says: describeCertificate(certificate),
+      names: 'names' in certificate ? certificate.names : [],
+      files: materialsOf(certificate).flatMap((one) => (one.kind === 'file' ? [one.path] : [])),
+      acme: certificate.type === 'auto' ? checkedAcme(certificate.acme) : null,
+    },
+    handshake: describeHandshake(tls),
+  };
+}
+
+function materialsOf(certificate: CertificatePlan): readonly Material[] {
+  if (certificate.type === 'pem') return [certificate.cert, certificate.key];
+  return certificate.type === 'pfx' ? [certificate.pfx] : [];
+}
+
+function checkedAcme({ ask, directoryUrl, email, challenges, challengePort, renewThresholdDays }: AcmePlan) {
+  return { directoryUrl, email, challenges, challengePort, renewThresholdDays, onDemand: ask !== null };
 }
 
 /** Deadlines that only an HTTP exchange, or the pool behind it, ever arms. */
@@ -129,6 +188,7 @@ function checkedHttp({ match, action, rewrite, authentication }: RoutePlan): Che
   return {
     ...match.http,
     upstreamProtocol: action.type === 'forward' ? action.upstreamProtocol : null,
+    pingMs: action.type === 'forward' ? action.pingMs : null,
     rewrite:
       rewrite === null
         ? null
@@ -139,6 +199,7 @@ function checkedHttp({ match, action, rewrite, authentication }: RoutePlan): Che
         : {
             type: authentication.type,
             users: authentication.type === 'basic' ? authentication.credentials.length : null,
+            htpasswd: authentication.type === 'basic' ? (authentication.htpasswd?.path ?? null) : null,
             jwksUrl: authentication.type === 'jwt' ? authentication.jwksUrl : null,
             forwardCredentials: authentication.forwardCredentials,
           },

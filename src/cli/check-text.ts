@@ -12,6 +12,7 @@ export function checkText(report: CheckReport, paint: Paint): string {
   const sections = [
     verdict,
     ...routesText(report, paint),
+    certificatesText(routes, paint),
     policyText(routes, paint),
     deadlinesText(report, paint),
     holdText(routes, paint),
@@ -52,6 +53,17 @@ function routeCells(route: CheckedRoute, order: number): readonly string[] {
     action,
     ...(route.interpreter === 'xstate' ? ['as XState actors'] : []),
   ];
+}
+
+/** Where each certificate will come from, and what of a handshake is not the default. */
+function certificatesText(routes: readonly CheckedRoute[], paint: Paint): string {
+  const rows = routes.flatMap(({ name, tls }) =>
+    tls === null
+      ? []
+      : [tls.certificate.says, ...tls.handshake].map((phrase, order) => [order === 0 ? name : '', phrase]),
+  );
+  if (rows.length === 0) return '';
+  return `${paint('bold', 'Certificates and handshakes')}\n${indent(alignColumns(rows).join('\n'), 2)}`;
 }
 
 /** Who may pass, and what is changed on the way. */

@@ -22,6 +22,6 @@ export function addCheck(program: Command, host: CommandHost, finish: (exitCode:
 }
 
 const description = `Read the configuration and print everything that is wrong with it (exit code 2),
-or what it resolves to: routes in the order they are tried, deadlines that are
-not the default and where they come from, and the longest a silent peer can
+or what it resolves to: routes in the order they are tried, where certificates
+will come from, deadlines that are not the default and where they come from, and the longest a silent peer can
 hold a slot, with the way there.`;

@@ -1,7 +1,7 @@
 /**
  * The flags that every command takes, and what they mean to a configuration.
  *
- * Decides: `--interpreter` and `--log-level` are short for a `--set`; a `--set` of the same value wins.
+ * Decides: `--interpreter`, `--log-level` and `--email` are short for a `--set`; a `--set` of the same value wins.
  */
 import { Option, type Command } from 'commander';
 
@@ -10,6 +10,8 @@ export interface CommonOptions {
   readonly interpreter?: string;
   readonly logLevel?: string;
   readonly set?: readonly string[];
+  readonly email?: string;
+  readonly devTls?: boolean;
   readonly admin?: boolean;
 }
 
@@ -19,20 +21,9 @@ export function addCommonOptions(program: Command): void {
     .option('--set <path=value>', 'set one value, such as timeouts.idle=2m; repeatable', collect)
     .addOption(new Option('--interpreter <name>', 'what runs the charts').choices(['compiled', 'xstate']))
     .addOption(new Option('--log-level <level>', 'how much is logged').choices(logLevels))
+    .option('--email <address>', 'automatic HTTPS: whom the certificate authority writes to')
+    .option('--dev-tls', 'certificates of a development authority instead of ordered ones')
     .option('--admin', 'not built yet: accepted with a warning');
-  addLaterFlags(program);
-}
-
-/** Flags of automatic HTTPS: known, so that nobody is told they mistyped. */
-function addLaterFlags(program: Command): void {
-  program
-    .option('--email <address>', 'automatic HTTPS: not built yet')
-    .option('--dev-tls', 'development certificates: not built yet');
-  for (const name of ['email', 'dev-tls']) {
-    program.on(`option:${name}`, () =>
-      program.error(`error: --${name} is not built yet: it needs certificates, a later part`),
-    );
-  }
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
@@ -46,6 +37,7 @@ export function setsOf(options: CommonOptions): readonly string[] {
   const sets: string[] = [];
   if (options.interpreter !== undefined) sets.push(`interpreter=${options.interpreter}`);
   if (options.logLevel !== undefined) sets.push(`log.level=${options.logLevel}`);
+  if (options.email !== undefined) sets.push(`acme.email=${options.email}`);
   return [...sets, ...(options.set ?? [])];
 }
 

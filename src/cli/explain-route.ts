@@ -9,6 +9,7 @@ import { alignColumns, indent, painter, type Paint } from './layout.ts';
 import { loadPlan } from './load-plan.ts';
 import type { RouteAction } from '../routing/plan.ts';
 import { describeAction, describePolicy } from './route-text.ts';
+import { describeTls } from './tls-text.ts';
 
 export interface RouteQuestion {
   /** As it was typed. */
@@ -16,6 +17,9 @@ export interface RouteQuestion {
   readonly host: string | null;
   readonly port: number;
   readonly protocol: string | null;
+  /** Null where nothing says so. */
+  readonly tls: boolean | null;
+  readonly alpn: readonly string[];
   readonly clientIp: string;
   /** With its query. */
   readonly path: string | null;
@@ -41,12 +45,14 @@ export async function explainRoute(
   return exitCodes.fine;
 }
 
-function queryOf({ host, port, protocol, clientIp, path, method, headers }: RouteQuestion): MatchQuery {
+function queryOf({ host, port, protocol, tls, alpn, clientIp, path, method, headers }: RouteQuestion): MatchQuery {
   return {
     port,
     clientIp,
     ...(host === null ? {} : { host }),
     ...(protocol === null ? {} : { protocol }),
+    ...(tls === null ? {} : { tls }),
+    ...(alpn.length === 0 ? {} : { alpn }),
     ...(path === null ? {} : { path }),
     ...(method === null ? {} : { method }),
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
@@ -54,13 +60,15 @@ function queryOf({ host, port, protocol, clientIp, path, method, headers }: Rout
 }
 
 function answerText(question: RouteQuestion, answer: MatchExplanation, paint: Paint): string {
-  const { decision, protocol, says, candidates } = answer;
-  const speaks = protocol === null ? 'a protocol that nobody asked for' : protocol;
+  const { decision, protocol, handshake, says, candidates } = answer;
+  const inside = handshake === null ? '' : ' inside of TLS';
+  const speaks = `${protocol === null ? 'a protocol that nobody asked for' : protocol}${inside}`;
   const lines = [
     `A client at ${question.clientIp} that speaks ${speaks} is ${paint(decision.kind === 'route' ? 'green' : 'yellow', says)}.`,
   ];
   if (decision.kind === 'route') {
     lines.push(`  ${describeAction(actionOf(decision))}`);
+    if (handshake !== null) lines.push(`  ${describeTls(handshake)}`);
     lines.push(...describePolicy(decision.route).map((phrase) => `  ${phrase}`), ...foundInPath(decision));
     lines.push(`  ${paint('dim', decision.route.configPath)}`);
   }

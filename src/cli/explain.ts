@@ -18,28 +18,39 @@ export function addExplain(program: Command, host: CommandHost, finish: (exitCod
     .argument('<target>', 'host:port, or a URL such as https://a.example:8443 or http://localhost:8080/v1/users?v=2')
     .option('--from <address>', "the client's address", '127.0.0.1')
     .option('--protocol <name>', 'what the client speaks; default: what the URL says')
+    .option('--alpn <names>', 'what a TLS client offers, with commas; default: h2,http/1.1 for https and wss')
     .option('--method <name>', "the request's method; default: GET")
     .option('-H, --header <name: value>', 'a header field of the request; repeatable', collectHeader)
     .action(async (text: string, _own: unknown, command: Command) => {
       const target = parseTarget(text);
       if (target.kind === 'wrong') command.error(`error: ${target.message}`);
       if (target.kind === 'connection') {
-        finish(
-          refuseLater(`explain ${text}`, "needs a running proxy's admin API (a route is explained by host:port)", host),
-        );
+        finish(refuseLater(`explain ${text}`, "needs a running proxy's admin API", host));
+        host.complain(hintAbout(text));
         return;
       }
       const options = command.optsWithGlobals<CommonOptions & OwnOptions>();
       const protocol = options.protocol ?? target.protocol;
       const { from: clientIp, method = null, header: headers = {} } = options;
+      const isWeb = target.tls === true && target.protocol !== 'tls';
+      const alpn = options.alpn?.split(',') ?? (isWeb ? ['h2', 'http/1.1'] : []);
       const { explainRoute } = await import('./explain-route.ts');
-      finish(await explainRoute({ ...target, protocol, text, clientIp, method, headers }, options, host));
+      finish(await explainRoute({ ...target, protocol, alpn, text, clientIp, method, headers }, options, host));
     });
+}
+
+/** What can be done about an id meanwhile. An exchange's id is its connection's with a number behind it. */
+function hintAbout(id: string): string {
+  const [connectionId = ''] = id.split('.');
+  const what = id === connectionId ? 'connection' : 'exchange';
+  const log = `the log has a record of connection ${connectionId}${what === 'exchange' ? ', and at level debug one of the exchange' : ''}`;
+  return `  meanwhile: in code, proxy.explain('${id}') tells what became of this ${what}; ${log}`;
 }
 
 interface OwnOptions {
   readonly from: string;
   readonly protocol?: string;
+  readonly alpn?: string;
   readonly method?: string;
   readonly header?: Headers;
 }

@@ -1,5 +1,6 @@
 /**
- * The command without a name: `sallyport 8080=127.0.0.1:3000`, a proxy without a configuration file.
+ * The command without a name: `sallyport 8080=127.0.0.1:3000`, `sallyport example.com=127.0.0.1:3000 --email me@example.com`,
+ * a proxy without a configuration file.
  *
  * Decides: that a first word without `=` was meant to be a command. What a mapping means is decided by
  * `config/zero-config.ts`.
@@ -12,9 +13,9 @@ import type { CommandHost } from './host.ts';
 export function addForward(program: Command, host: CommandHost, finish: (exitCode: number) => void): void {
   program
     .command('forward', { isDefault: true, hidden: true })
-    .usage('<port>=<upstream> ...')
+    .usage('<port|host>=<upstream> ...')
     .description('Forward ports without a configuration file.')
-    .argument('[mappings...]', 'port=host:port, such as 8080=127.0.0.1:3000')
+    .argument('[mappings...]', '8080=127.0.0.1:3000, or for HTTPS example.com=127.0.0.1:3000 with --email or --dev-tls')
     .action(async (mappings: readonly string[], _own: unknown, command: Command) => {
       const [first] = mappings;
       if (first === undefined) return program.help({ error: true });

@@ -18,9 +18,15 @@ export function loadPlan(file: string | undefined, options: CommonOptions, host:
 
 /** @param mappings `8080=127.0.0.1:3000` */
 export function planMappings(mappings: readonly string[], options: CommonOptions, host: CommandHost): ProxyPlan {
-  return resolveConfig(zeroConfig(mappings), overlay(options, host));
+  const https = { email: options.email ?? null, developmentCertificates: options.devTls === true };
+  return resolveConfig(zeroConfig(mappings, https), { ...overlay(options, host), folder: host.folder });
 }
 
 function overlay(options: CommonOptions, host: CommandHost) {
-  return { env: host.environment, sets: setsOf(options), holdTime: silentHoldTime };
+  return {
+    env: host.environment,
+    sets: setsOf(options),
+    holdTime: silentHoldTime,
+    developmentCertificates: options.devTls === true,
+  };
 }

@@ -40,7 +40,7 @@ function createProgram(host: CommandHost, finish: (exitCode: number) => void): C
   const paint = painter(host.hasColour);
   program
     .description('A TCP, TLS and HTTP reverse proxy in which every connection is a statechart.')
-    .usage('<port>=<upstream> ...\n       sallyport <command> [options]')
+    .usage('<port|host>=<upstream> ...\n       sallyport <command> [options]')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
@@ -70,6 +70,7 @@ function subcommandTerm(command: Command): string {
 const closingHelp = `
 Examples:
   sallyport 8080=127.0.0.1:3000      forward a port, without a file
+  sallyport localhost=3000 --dev-tls HTTPS on 443 with a certificate of this machine
   sallyport init && sallyport check  begin with a commented file
   sallyport run                      run it
   sallyport explain localhost:8080   say which route a connection would take, and why

@@ -47,7 +47,7 @@ function probe(target: Target, dial: Dialer, clock: Clock): Promise<string> {
       attempt.unsubscribe();
     };
     attempt.add(
-      dial(target, { resolved: () => undefined }).subscribe({
+      dial(target, { resolved: () => undefined, securing: () => undefined }).subscribe({
         next(leg) {
           leg.release();
           answer('up');

@@ -4,16 +4,22 @@
  * Must never do: show a secret. Of what is set by a rewrite only the names are told, of credentials only how many there are.
  */
 import type { AuthenticationPlan, FieldRewrite, HttpMatch, RewritePlan } from '../routing/http-plan.ts';
-import type { ForwardAction, RouteAction, RouteMatch, RoutePlan, TargetPlan } from '../routing/plan.ts';
+import type { ForwardAction, RouteAction, RoutePlan, TargetPlan } from '../routing/plan.ts';
+import { formatDuration } from '../config/duration.ts';
 import { targetText } from './reachability.ts';
 
-/** `tls, a.example or *.a.example, from 10.0.0.0/8`; `anything` where nothing but the port is asked for. Without ports. */
-export function describeMatch(match: RouteMatch): string {
+/**
+ * `tls, a.example or *.a.example, from 10.0.0.0/8`; `anything` where nothing but the port is asked for. Without ports.
+ * `tls (http)`: TLS that is terminated, and what is spoken inside where the route says so.
+ */
+export function describeMatch({ match, tls }: Pick<RoutePlan, 'match' | 'tls'>): string {
   const parts: string[] = [];
-  if (match.protocol !== null) parts.push(match.protocol);
+  if (tls !== null) parts.push(match.protocol === null ? 'tls' : `tls (${match.protocol})`);
+  else if (match.protocol !== null) parts.push(match.protocol);
   if (match.domains !== null) parts.push(match.domains.join(' or '));
   parts.push(...describeHttpMatch(match.http));
   if (match.alpn !== null) parts.push(`alpn ${match.alpn.join(' or ')}`);
+  if (match.tlsVersion !== null) parts.push(match.tlsVersion.join(' or '));
   if (match.clientIp !== null) parts.push(`from ${match.clientIp.join(' or ')}`);
   return parts.length === 0 ? 'anything' : parts.join(', ');
 }
@@ -58,8 +64,10 @@ export function describeTarget(target: TargetPlan): string {
 }
 
 /** What is done to requests on the way, and who may pass: one phrase each. */
-export function describePolicy({ authentication, rewrite }: RoutePlan): readonly string[] {
-  return [...describeAuthentication(authentication), ...describeRewrite(rewrite)];
+export function describePolicy({ action, authentication, rewrite }: RoutePlan): readonly string[] {
+  const pingMs = action.type === 'forward' ? action.pingMs : null;
+  const pinged = pingMs === null ? [] : [`pings the clients of WebSockets after ${formatDuration(pingMs)} of silence`];
+  return [...describeAuthentication(authentication), ...describeRewrite(rewrite), ...pinged];
 }
 
 function describeAuthentication(plan: AuthenticationPlan | null): readonly string[] {
@@ -67,7 +75,9 @@ function describeAuthentication(plan: AuthenticationPlan | null): readonly strin
   const forwarded = plan.forwardCredentials ? ', and the upstream sees the credentials' : '';
   if (plan.type === 'jwt') return [`asks for a token that ${plan.jwksUrl} has a key of${forwarded}`];
   const count = plan.credentials.length;
-  return [`asks for a password (basic, ${count === 1 ? '1 user' : `${count} users`})${forwarded}`];
+  const inline = count === 0 && plan.htpasswd !== null ? [] : [count === 1 ? '1 user' : `${count} users`];
+  const listed = plan.htpasswd === null ? inline : [...inline, `those of ${plan.htpasswd.path}`];
+  return [`asks for a password (basic, ${listed.join(' and ')})${forwarded}`];
 }
 
 function describeRewrite(plan: RewritePlan | null): readonly string[] {

@@ -9,6 +9,8 @@ export type ParsedTarget =
       readonly port: number;
       /** A detector's name; null where the target does not say. */
       readonly protocol: string | null;
+      /** Null where the target does not say. */
+      readonly tls: boolean | null;
       /** As typed, with its query; null where the target names none. */
       readonly path: string | null;
     }
@@ -24,16 +26,23 @@ export function parseTarget(text: string): ParsedTarget {
     return { kind: 'wrong', message: `'${text}' is not host:port, a URL, or a connection's id` };
   }
   const host = bracketed ?? plain ?? '';
-  return route(host === '' ? null : host, Number(digits), null, null);
+  return route({ host: host === '' ? null : host, port: Number(digits), protocol: null, tls: null, path: null });
 }
 
-const schemes: Readonly<Record<string, { readonly port: number; readonly protocol: string } | undefined>> = {
-  http: { port: 80, protocol: 'http' },
-  h2c: { port: 80, protocol: 'h2c' },
-  ws: { port: 80, protocol: 'websocket' },
-  https: { port: 443, protocol: 'tls' },
-  wss: { port: 443, protocol: 'tls' },
-  tls: { port: 443, protocol: 'tls' },
+interface Scheme {
+  readonly port: number;
+  /** Inside of TLS where there is some. */
+  readonly protocol: string;
+  readonly tls: boolean;
+}
+
+const schemes: Readonly<Record<string, Scheme | undefined>> = {
+  http: { port: 80, protocol: 'http', tls: false },
+  h2c: { port: 80, protocol: 'h2c', tls: false },
+  ws: { port: 80, protocol: 'websocket', tls: false },
+  https: { port: 443, protocol: 'http', tls: true },
+  wss: { port: 443, protocol: 'websocket', tls: true },
+  tls: { port: 443, protocol: 'tls', tls: true },
 };
 
 function parseUrl(text: string): ParsedTarget {
@@ -47,10 +56,16 @@ function parseUrl(text: string): ParsedTarget {
   // A URL's own path has its dots resolved already; what a client sends has not.
   const [, path = ''] = /^[^:]+:\/\/[^/?#]*([^#]*)/.exec(text) ?? [];
   const typed = path === '' || path.startsWith('/') ? path : `/${path}`;
-  return route(host === '' ? null : host, port, known?.protocol ?? scheme, typed === '' ? null : typed);
+  return route({
+    host: host === '' ? null : host,
+    port,
+    protocol: known?.protocol ?? scheme,
+    tls: known?.tls ?? null,
+    path: typed === '' ? null : typed,
+  });
 }
 
-function route(host: string | null, port: number, protocol: string | null, path: string | null): ParsedTarget {
-  if (port > 65_535) return { kind: 'wrong', message: `${port} is not a port` };
-  return { kind: 'route', host, port, protocol, path };
+function route(asked: Omit<Extract<ParsedTarget, { kind: 'route' }>, 'kind'>): ParsedTarget {
+  if (asked.port > 65_535) return { kind: 'wrong', message: `${asked.port} is not a port` };
+  return { kind: 'route', ...asked };
 }

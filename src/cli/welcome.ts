@@ -27,7 +27,7 @@ export function welcome(
 }
 
 function rowsOf(address: string, route: RoutePlan, states: TargetStates, paint: Paint): readonly (readonly string[])[] {
-  const head = [paint('bold', address), route.name, describeMatch(route.match)];
+  const head = [paint('bold', address), route.name, describeMatch(route)];
   if (route.action.type !== 'forward') return [[...head, '→', describeAction(route.action)]];
   return route.action.targets.map((target, order) => {
     const state = states.get(targetText(target)) ?? '';

@@ -44,6 +44,7 @@ function forwardPlan(action: ActionInput, protocol: string | null): ForwardActio
       return { host: target.host, port: target.port, match: isEmpty(match) ? null : httpMatchPlan(match) };
     }),
     upstreamProtocol: action.upstreamProtocol ?? (protocol === 'h2c' ? 'h2' : 'http1'),
+    pingMs: action.websocket?.ping ?? null,
   };
 }
 

@@ -3,6 +3,8 @@
  *
  * Decides: the defaults. Read first: `../routing/http-plan.ts`.
  */
+import { resolve } from 'node:path';
+
 import type { AuthenticationPlan, FieldRewrite, HttpMatch, RewritePlan, ValueCriterion } from '../routing/http-plan.ts';
 import type { HttpMatchInput } from './schema-http-match.ts';
 import type { RewriteInput } from './schema-rewrite.ts';
@@ -48,7 +50,11 @@ export function fieldsOf(written: Readonly<Record<string, readonly string[]>> | 
   return Object.entries(written ?? {}).flatMap(([name, values]) => values.flatMap((value) => [name, value]));
 }
 
-export function authenticationPlan(written: AuthenticationInput | undefined): AuthenticationPlan | null {
+/** @param around what paths are relative to, and the place of what was written. */
+export function authenticationPlan(
+  written: AuthenticationInput | undefined,
+  { folder, configPath }: { readonly folder: string; readonly configPath: string },
+): AuthenticationPlan | null {
   if (written === undefined) return null;
   const forwardCredentials = written.forward ?? false;
   if (written.type === 'basic') {
@@ -56,6 +62,7 @@ export function authenticationPlan(written: AuthenticationInput | undefined): Au
       type: 'basic',
       realm: written.realm ?? realmDefault,
       credentials: (written.credentials ?? []).map((one) => new Credential(one)),
+      htpasswd: written.htpasswd === undefined ? null : { path: resolve(folder, written.htpasswd), configPath },
       forwardCredentials,
     };
   }

@@ -4,7 +4,10 @@
  * Decides: the defaults that are not deadlines. Must never do: refuse anything; whatever arrives here has been checked.
  * Read first: `../routing/plan.ts`.
  */
+import { resolve } from 'node:path';
+
 import type { Detector } from '../protocols/detector.ts';
+import type { AuthenticationPlan } from '../routing/http-plan.ts';
 import type { DetectorPlan, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
 import { orderRoutes } from '../routing/route-table.ts';
 import { actionPlan } from './build-action.ts';
@@ -16,6 +19,8 @@ import { routesByPort } from './ports.ts';
 import type { ResolvedTimeouts } from './resolve-listeners.ts';
 import type { ConfigInput } from './schema.ts';
 import type { RouteInput } from './schema-route.ts';
+import { tlsPlan } from './build-tls.ts';
+import { tlsPath } from './tls-needs.ts';
 
 export interface PlanParts {
   readonly config: ConfigInput;
@@ -25,10 +30,14 @@ export interface PlanParts {
   readonly places: Places;
   readonly builtIn: readonly Detector[];
   readonly warnings: readonly string[];
+  /** What paths of certificates are relative to. */
+  readonly folder: string;
 }
 
 /** The cap of the whole proxy where none is set; the file-descriptor limit may lower it at start. */
 export const maxConnectionsDefault = 10_000;
+/** Beside the configuration. */
+const storeDefault = 'file:./.sallyport';
 /** Dual stack: IPv6, and IPv4 through it. */
 export const hostDefault = '::';
 
@@ -43,12 +52,17 @@ export function buildPlan(parts: PlanParts): ProxyPlan {
     interpreter: config.interpreter ?? 'compiled',
     logLevel: config.log?.level ?? 'info',
     trustedProxies: config.trustedProxies ?? [],
+    storeFolder: resolve(parts.folder, (config.store ?? storeDefault).replace(/^file:/, '')),
     detectors: detectorPlans(parts),
     warnings,
   };
 }
 
-function routePlan(route: RouteInput, index: number, { config, draft, timeouts, places }: PlanParts): RoutePlan {
+function routePlan(
+  route: RouteInput,
+  index: number,
+  { config, draft, timeouts, places, folder }: PlanParts,
+): RoutePlan {
   const asking = { route, raw: draft.routes[index]?.raw };
   const protocol = askedProtocol(asking);
   return {
@@ -64,6 +78,7 @@ function routePlan(route: RouteInput, index: number, { config, draft, timeouts, 
       domains: route.match.domains ?? null,
       protocol,
       alpn: route.match.alpn ?? null,
+      tlsVersion: route.match.tlsVersion ?? null,
       clientIp: route.match.clientIp ?? null,
       http: httpMatchPlan(route.match),
     },
@@ -73,16 +88,63 @@ function routePlan(route: RouteInput, index: number, { config, draft, timeouts, 
     keepHalfOpen: route.keepHalfOpen ?? false,
     limitsUpgrades: setsLifetime(route),
     needsHttp: needsHttp(asking),
+    tls: tlsPlan(route, {
+      acme: config.acme,
+      folder,
+      configPath: places.describe(['routes', index, ...tlsPath(asking.raw)]),
+    }),
     rewrite: rewritePlan(route.action.rewrite),
-    authentication: authenticationPlan((route.security ?? route.action.security)?.authentication),
+    authentication: authenticationOf(route, index, places, folder),
   };
+}
+
+function authenticationOf(
+  { security, action }: RouteInput,
+  index: number,
+  places: Places,
+  folder: string,
+): AuthenticationPlan | null {
+  const base = security === undefined ? ['action', 'security'] : ['security'];
+  const configPath = places.describe(['routes', index, ...base, 'authentication', 'htpasswd']);
+  return authenticationPlan((security ?? action.security)?.authentication, { folder, configPath });
 }
 
 function setsLifetime({ timeouts }: RouteInput): boolean {
   return timeouts?.lifetime !== undefined;
 }
 
-function listenerPlans(routes: readonly RoutePlan[], { config, timeouts, places }: PlanParts): readonly ListenerPlan[] {
+function listenerPlans(routes: readonly RoutePlan[], parts: PlanParts): readonly ListenerPlan[] {
+  const asked = routeListeners(routes, parts);
+  const taken = new Set(asked.map(({ port }) => port));
+  const missing = new Map(challengePorts(routes).filter(([port]) => !taken.has(port)));
+  return [...asked, ...[...missing].map(([port, route]) => challengeListener(port, route, parts))];
+}
+
+/** Where authorities look for the answers to HTTP-01, and a route that makes them look. */
+function challengePorts(routes: readonly RoutePlan[]): readonly (readonly [number, RoutePlan])[] {
+  return routes.flatMap((route) => {
+    const certificate = route.tls?.certificate;
+    if (certificate?.type !== 'auto' || !certificate.acme.challenges.includes('http-01')) return [];
+    return [[certificate.acme.challengePort, route] as const];
+  });
+}
+
+function challengeListener(port: number, { tls, configPath }: RoutePlan, { timeouts }: PlanParts): ListenerPlan {
+  return {
+    port,
+    host: hostDefault,
+    maxConnections: null,
+    configPath: tls?.configPath ?? configPath,
+    routes: [],
+    timeouts: timeouts.proxy,
+    isForChallenges: true,
+  };
+}
+
+function routeListeners(
+  routes: readonly RoutePlan[],
+  { config, timeouts, places }: PlanParts,
+): readonly ListenerPlan[] {
   return [...routesByPort(routes, ({ match }) => match.ports)].map(([port, candidates]) => {
     const own = config.listeners?.[port];
     return {
@@ -95,6 +157,7 @@ function listenerPlans(routes: readonly RoutePlan[], { config, timeouts, places 
           : places.describe(['listeners', String(port)]),
       routes: orderRoutes(candidates),
       timeouts: timeouts.listeners.get(port) ?? timeouts.proxy,
+      isForChallenges: false,
     };
   });
 }

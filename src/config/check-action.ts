@@ -147,6 +147,7 @@ const belongsTo: Readonly<Record<string, readonly ActionType[]>> = {
   how: ['block'],
   httpHandler: ['handler'],
   socketHandler: ['handler'],
+  websocket: ['forward'],
 };
 
 function misplaced(type: ActionType | 'socket-handler', has: Asked['has'], at: Asked['at']): readonly Finding[] {

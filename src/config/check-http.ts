@@ -9,11 +9,11 @@ import type { Finding } from './finding.ts';
 import { askedProtocol, handsOverSocket, httpDeclarations, httpProtocols } from './http-needs.ts';
 import type { Path } from './path.ts';
 import { valueAt } from './plain.ts';
+import { terminates, tlsMode } from './tls-needs.ts';
 
-/** @param tlsMode of the route as written; null where there is none. */
-export function checkHttp(draft: DraftRoute, tlsMode: string | null): readonly Finding[] {
+export function checkHttp(draft: DraftRoute): readonly Finding[] {
   return [
-    ...checkVisible(draft, tlsMode),
+    ...checkVisible(draft),
     ...checkSocketHandler(draft),
     ...checkTemplates(draft),
     ...checkAuthentication(draft),
@@ -22,8 +22,8 @@ export function checkHttp(draft: DraftRoute, tlsMode: string | null): readonly F
 
 const inRoute = ({ index }: DraftRoute, path: Path): Path => ['routes', index, ...path];
 
-function checkVisible(draft: DraftRoute, tlsMode: string | null): readonly Finding[] {
-  const where = invisible(draft, tlsMode);
+function checkVisible(draft: DraftRoute): readonly Finding[] {
+  const where = invisible(draft);
   if (where === null) return [];
   return httpDeclarations(draft).map(({ path, what }) => ({
     path: inRoute(draft, path),
@@ -32,11 +32,15 @@ function checkVisible(draft: DraftRoute, tlsMode: string | null): readonly Findi
   }));
 }
 
-function invisible(draft: DraftRoute, tlsMode: string | null): string | null {
-  if (tlsMode !== null) return tlsMode === 'passthrough' ? 'passthrough' : null;
+function invisible(draft: DraftRoute): string | null {
+  const mode = tlsMode(draft.raw);
+  // What a mode that does not exist would show is nobody's guess.
+  if (mode !== null && !terminates(draft.raw)) return mode === 'passthrough' ? 'passthrough' : null;
   if (handsOverSocket(draft)) return 'the raw bytes that a socket handler is given';
   const protocol = askedProtocol(draft);
   if (protocol === null || httpProtocols.has(protocol)) return null;
+  // That it cannot be said at all is told by `check-tls.ts`.
+  if (protocol === 'tls' && mode !== null) return null;
   if (protocol === 'tls') return 'TLS that is not terminated';
   return protocol === 'tcp' ? 'raw TCP' : `raw TCP (protocol ${protocol})`;
 }
@@ -74,10 +78,11 @@ function template(
 }
 
 const keysOf = {
-  basic: ['realm', 'credentials'],
+  basic: ['realm', 'credentials', 'htpasswd'],
   jwt: ['jwksUrl', 'issuer', 'audience', 'algorithms'],
 } as const;
-const requiredOf = { basic: 'credentials', jwt: 'jwksUrl' } as const;
+/** One of them, at least. */
+const requiredOf = { basic: ['credentials', 'htpasswd'], jwt: ['jwksUrl'] } as const;
 
 function checkAuthentication(draft: DraftRoute): readonly Finding[] {
   return [
@@ -97,10 +102,10 @@ function checkAuthentication(draft: DraftRoute): readonly Finding[] {
         message: `${key} belongs to ${other} authentication and cannot be enforced here`,
         part: 'key',
       }));
-    if (valueAt(value, [required]) !== undefined) return misplaced;
+    if (required.some((key) => valueAt(value, [key]) !== undefined)) return misplaced;
     return [
       ...misplaced,
-      { path: at(), message: `${type} authentication lets nobody in: ${required} is missing`, part: 'key' },
+      { path: at(), message: `${type} authentication lets nobody in: ${required[0]} is missing`, part: 'key' },
     ];
   });
 }

@@ -13,6 +13,7 @@ import { askedProtocol } from './http-needs.ts';
 import type { Path } from './path.ts';
 import { ownValue, valueAt } from './plain.ts';
 import { nearest } from './suggest.ts';
+import { terminates, tlsMode } from './tls-needs.ts';
 
 /** @param protocols every name `match.protocol` may have here. */
 export function checkRoute(draft: DraftRoute, protocols: readonly string[]): readonly Finding[] {
@@ -21,8 +22,7 @@ export function checkRoute(draft: DraftRoute, protocols: readonly string[]): rea
     ...checkProtocol(draft, protocols),
     ...checkCriteria(draft),
     ...checkServerFirst(draft),
-    ...checkHttp(draft, tlsMode(draft)),
-    ...checkPassthrough(draft),
+    ...checkHttp(draft),
     ...checkAction(draft),
   ];
 }
@@ -47,7 +47,7 @@ function checkProtocol(draft: DraftRoute, protocols: readonly string[]): readonl
     const expected = protocols.join(', ');
     return [{ path, message: 'no detector has this name', expected, suggestion: nearest(protocol, protocols) }];
   }
-  if (tlsMode(draft) === 'passthrough' && protocol !== 'tls') {
+  if (tlsMode(draft.raw) === 'passthrough' && protocol !== 'tls') {
     return [{ path, message: 'tls mode passthrough implies protocol tls', expected: 'tls, or no protocol' }];
   }
   return [];
@@ -58,7 +58,7 @@ const nameless: ReadonlySet<string> = new Set(['redis', 'ssh', 'postgres', 'sock
 
 function checkCriteria(draft: DraftRoute): readonly Finding[] {
   const protocol = askedProtocol(draft);
-  if (protocol === null || tlsMode(draft) !== null) return [];
+  if (protocol === null || tlsMode(draft.raw) !== null) return [];
   const findings: Finding[] = [];
   if (nameless.has(protocol) && valueAt(draft.raw, ['match', 'domains']) !== undefined) {
     findings.push({
@@ -82,7 +82,9 @@ function checkServerFirst(draft: DraftRoute): readonly Finding[] {
   const { index, raw, route } = draft;
   if ((route.timeouts?.serverFirst ?? null) === null) return [];
   const path = ['routes', index, 'timeouts', 'serverFirst'];
-  const names = ['domains', 'alpn'].filter((key) => valueAt(raw, ['match', key]) !== undefined);
+  // Behind a handshake both are known.
+  const told = terminates(raw) ? [] : ['domains', 'alpn'];
+  const names = told.filter((key) => valueAt(raw, ['match', key]) !== undefined);
   const protocol = askedProtocol(draft);
   if (names.length === 0 && protocol !== null && (clientsSpeakFirst.has(protocol) || protocol === 'websocket')) {
     const message = `serverFirst cannot be enforced here: clients of ${spoken(protocol)} speak first`;
@@ -96,27 +98,6 @@ function checkServerFirst(draft: DraftRoute): readonly Finding[] {
       part: 'key',
     },
   ];
-}
-
-const termination = ['certificate', 'acme', 'minVersion', 'maxVersion', 'ciphers', 'clientAuth', 'upstream'] as const;
-
-function checkPassthrough(draft: DraftRoute): readonly Finding[] {
-  if (tlsMode(draft) !== 'passthrough') return [];
-  return ([['tls'], ['action', 'tls']] as const).flatMap((base) =>
-    termination
-      .filter((key) => valueAt(draft.raw, [...base, key]) !== undefined)
-      .map((key) => ({
-        path: onRoute(draft, ...base, key),
-        message: `tls.${key} cannot be enforced here: on passthrough the handshake is between the client and the upstream`,
-        part: 'key' as const,
-      })),
-  );
-}
-
-/** As written, so that modes of later parts are known too. */
-function tlsMode({ raw }: DraftRoute): string | null {
-  const mode = valueAt(raw, ['tls', 'mode']) ?? valueAt(raw, ['action', 'tls', 'mode']);
-  return typeof mode === 'string' ? mode : null;
 }
 
 function spoken(protocol: string): string {

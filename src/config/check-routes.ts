@@ -9,6 +9,7 @@ import { askedProtocol } from './http-needs.ts';
 import type { Draft, DraftRoute } from './draft.ts';
 import type { Finding } from './finding.ts';
 import { ownValue } from './plain.ts';
+import { terminates } from './tls-needs.ts';
 import { portsOf, portsMax, routesByPort } from './ports.ts';
 
 export function checkRoutes(draft: Draft): readonly Finding[] {
@@ -89,9 +90,17 @@ function criteria(draft: DraftRoute): string {
   const isChoosy = targets.length > 0 && targets.every(({ match: own }) => own !== undefined);
   if (unread.length > 0 || isChoosy) return `apart ${draft.index}`;
   const protocol = askedProtocol(draft);
-  const lists = [match.domains, match.alpn, match.clientIp, match.method].map((list) => list?.toSorted() ?? null);
+  const lists = [match.domains, match.alpn, match.clientIp, match.method, match.tlsVersion].map(
+    (list) => list?.toSorted() ?? null,
+  );
   const fields = [lowerCaseNames(match.headers), match.query ?? {}].map((record) => sortedEntries(record));
-  return JSON.stringify([protocol === 'tcp' ? null : protocol, match.path ?? null, ...lists, ...fields]);
+  return JSON.stringify([
+    terminates(draft.raw),
+    protocol === 'tcp' ? null : protocol,
+    match.path ?? null,
+    ...lists,
+    ...fields,
+  ]);
 }
 
 function lowerCaseNames(record: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {

@@ -49,7 +49,7 @@ export function visibleLines(text: string): readonly string[] {
       return indent === -1 ? line : hidden(line, indent);
     hiddenBelow = null;
     const match = secretKey.exec(line);
-    if (match === null) return hideUserInfo(line);
+    if (match === null) return hideUserInfo(hideKeyText(line));
     hiddenBelow = indent;
     return hidden(line, match.index + match[0].length + 1);
   });
@@ -57,6 +57,13 @@ export function visibleLines(text: string): readonly string[] {
 
 function hidden(line: string, from: number): string {
   return `${line.slice(0, from).trimEnd()}${from === 0 ? '' : ' '}[hidden]`;
+}
+
+/** A private key that stands where it does not belong: what follows its heading, and every line of nothing but base64. */
+function hideKeyText(line: string): string {
+  return line
+    .replace(/(PRIVATE KEY-----).*$/, '$1 [hidden]')
+    .replace(/^(\s*)[A-Za-z\d+/]{24,}={0,2}\s*$/, '$1[hidden]');
 }
 
 /** `redis://user:word@host` keeps only the host. */

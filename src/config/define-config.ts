@@ -6,7 +6,9 @@
  */
 import type { Detect } from '../protocols/detector.ts';
 import type { FetchHandler, NodeHandler, RedirectAction, SocketHandler } from '../routing/http-plan.ts';
+import type { AcmeConfig, TlsConfig } from './define-tls.ts';
 import type { BlockManner, Interpreter, LogLevel } from '../routing/plan.ts';
+import type { TlsVersion } from '../routing/tls-plan.ts';
 
 /** Returns what it is given; it only lends the types. */
 export function defineConfig(config: SallyportConfig): SallyportConfig {
@@ -24,6 +26,8 @@ export interface SallyportConfig {
   readonly detectors?: Readonly<Record<string, boolean | Detect>>;
   /** Proxies in front of this one, whose `X-Forwarded-*` and `Forwarded` fields are believed. Default: none. */
   readonly trustedProxies?: string | readonly string[];
+  /** How certificates are ordered for routes of `certificate: 'auto'`; each key of a route's own wins. */
+  readonly acme?: AcmeConfig;
   /** Default: `compiled`. */
   readonly interpreter?: Interpreter;
   readonly log?: { /** Default: `info`. */ readonly level?: LogLevel };
@@ -74,10 +78,12 @@ export interface MatchConfig extends HttpMatchConfig {
   readonly ports: PortsConfig | readonly PortsConfig[];
   /** Asked for by SNI or Host: exact, `*.example`, `example.*`, or any glob of labels. */
   readonly domains?: string | readonly string[];
-  /** What is spoken: `tcp` (anything), a built-in detector's name, `websocket`, or one of your own. */
+  /** What is spoken, inside of TLS that is terminated: `tcp` (anything), a built-in detector's name, `websocket`, or one of your own. */
   readonly protocol?: string;
-  /** Application protocols offered in the TLS client hello. */
+  /** Application protocols offered in the TLS client hello; where TLS is terminated, the one that is agreed on. */
   readonly alpn?: string | readonly string[];
+  /** Only where TLS is terminated: the version that is agreed on. */
+  readonly tlsVersion?: TlsVersion | readonly TlsVersion[];
   /** CIDR block, address or glob. */
   readonly clientIp?: string | readonly string[];
 }
@@ -110,8 +116,14 @@ export interface ForwardConfig extends AnyAction {
   readonly targets?: readonly ListedTargetConfig[];
   /** What HTTP requests are sent in. Default: `http1`, and `h2` where the route's protocol is `h2c`. */
   readonly upstreamProtocol?: 'http1' | 'h2';
+  readonly websocket?: WebSocketConfig;
   readonly rewrite?: RewriteConfig;
   readonly engine?: 'node';
+}
+
+export interface WebSocketConfig {
+  /** The silence after which the client is pinged; at most half of `idle`. Default: never. */
+  readonly ping?: Duration;
 }
 
 /** Sends HTTP clients elsewhere. */
@@ -188,7 +200,9 @@ export interface BasicConfig {
   /** What a browser shows. Default: `sallyport`. */
   readonly realm?: string;
   /** Passwords as `sallyport hash-password` prints them, as bcrypt hashes, or plain. */
-  readonly credentials: readonly { readonly username: string; readonly password: string }[];
+  readonly credentials?: readonly { readonly username: string; readonly password: string }[];
+  /** A file of more of them, `user:hash` a line, relative to the configuration file. Give one or both. */
+  readonly htpasswd?: string;
   /** `true`: the upstream sees the Authorization field. Default: `false`. */
   readonly forward?: boolean;
 }
@@ -217,10 +231,7 @@ export type JwtAlgorithm =
   | 'ES512'
   | 'EdDSA';
 
-/** `passthrough`: the client hello is read for its names, nothing is decrypted. */
-export interface TlsConfig {
-  readonly mode: 'passthrough';
-}
+export type { TlsConfig } from './define-tls.ts';
 
 export interface ListenerConfig {
   /** The address to bind. Default: `::`, which is IPv4 too. */

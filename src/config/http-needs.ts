@@ -7,6 +7,7 @@
 import type { DraftRoute } from './draft.ts';
 import type { Path } from './path.ts';
 import { ownValue, valueAt } from './plain.ts';
+import { terminates, tlsMode } from './tls-needs.ts';
 
 /** Something that only HTTP has: where it stands in the route, and what it is called in a sentence. */
 export interface HttpDeclaration {
@@ -36,6 +37,7 @@ const always: readonly HttpDeclaration[] = [
   ...['path', 'headers', 'method', 'query'].map((key) => ({ path: ['match', key], what: key })),
   { path: ['action', 'rewrite'], what: 'rewrite' },
   { path: ['action', 'upstreamProtocol'], what: 'upstreamProtocol' },
+  { path: ['action', 'websocket'], what: 'websocket' },
 ];
 
 function authentications(raw: unknown): readonly HttpDeclaration[] {
@@ -60,11 +62,11 @@ function targetMatches(raw: unknown): readonly HttpDeclaration[] {
   );
 }
 
-/** The protocol a route asks for, said or implied; null where it asks for none. */
+/** The protocol a route asks for, said or implied, inside of TLS where it terminates that; null where it asks for none. */
 export function askedProtocol({ route, raw }: Asking): string | null {
   if (route.match?.protocol !== undefined) return route.match.protocol;
-  const mode = route.tls?.mode ?? route.action?.tls?.mode;
-  if (mode !== undefined || route.match?.alpn !== undefined) return 'tls';
+  const isTls = tlsMode(raw) !== null || route.match?.alpn !== undefined;
+  if (isTls && !terminates(raw)) return 'tls';
   return httpDeclarations({ raw }).length > 0 ? 'http' : null;
 }
 
@@ -78,10 +80,12 @@ export function handsOverSocket({ route }: Pick<DraftRoute, 'route'>): boolean {
 
 /**
  * True exactly when the route can only be served by looking into HTTP. A name in clear text is one: the next request of
- * the connection may ask for another. A socket handler never needs it, because it is given the bytes as they came.
+ * the connection may ask for another. So is whatever may be inside of TLS that is terminated. A socket handler never needs
+ * it, because it is given the bytes as they came.
  */
 export function needsHttp(draft: Asking): boolean {
   if (handsOverSocket(draft)) return false;
   const protocol = askedProtocol(draft);
+  if (protocol === null && terminates(draft.raw)) return true;
   return protocol === null ? draft.route.match?.domains !== undefined : httpProtocols.has(protocol);
 }

@@ -29,7 +29,7 @@ export async function importConfig(path: string, file: string, version: number):
     const module: unknown = await import(url.href);
     return moduleSource(module, file);
   } catch (error) {
-    return failed(file, `importing this file failed: ${describeError(error)}`);
+    return failed(file, `importing this file failed: ${describeError(error)}`, null, placeOf(error, path));
   } finally {
     hooks.deregister();
   }
@@ -58,9 +58,38 @@ function moduleSource(module: unknown, file: string): ConfigSource {
   return isRecord(value) ? codeSource(value, file) : failed(file, 'the default export must be an object with routes');
 }
 
-function failed(file: string, message: string, suggestion: string | null = null): ConfigSource {
-  const problem = { path: '', file, line: null, col: null, message, expected: null, got: null, suggestion };
+function failed(
+  file: string,
+  message: string,
+  suggestion: string | null = null,
+  { line, col }: Place = nowhere,
+): ConfigSource {
+  const problem = { path: '', file, line, col, message, expected: null, got: null, suggestion };
   return { ...codeSource(undefined, file), problems: [problem], sound: false };
+}
+
+interface Place {
+  readonly line: number | null;
+  readonly col: number | null;
+}
+
+const nowhere: Place = { line: null, col: null };
+
+/**
+ * Where in the file it happened, as Node says it: what does not parse, above a line with a caret; what throws, in the stack.
+ * Of JavaScript that does not parse Node tells a program nothing.
+ */
+function placeOf(error: unknown, path: string): Place {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const lines = stack.split('\n');
+  const [first = ''] = lines;
+  if (first.startsWith(`${path}:`)) {
+    const caret = lines.slice(1, 8).find((line) => /^\s*\^+\s*$/.test(line));
+    return { line: Number(first.slice(path.length + 1)), col: caret === undefined ? null : caret.indexOf('^') + 1 };
+  }
+  const thrown = lines.find((line) => line.includes(pathToFileURL(path).href));
+  const [, line, col] = /:(\d+):(\d+)\)?$/.exec(thrown ?? '') ?? [];
+  return line === undefined ? nowhere : { line: Number(line), col: Number(col) };
 }
 
 /** The first line: what follows is a stack of the loader's own. */

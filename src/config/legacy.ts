@@ -23,7 +23,7 @@ export function legacyFindings(value: unknown): readonly Finding[] {
     ...findings,
     {
       path: ['acme', 'port'],
-      message: 'acme.port belongs to an older configuration style (and acme is not built yet)',
+      message: 'acme.port belongs to an older configuration style',
       part: 'key',
       suggestion: acmeLines(value).join('\n'),
     },

@@ -9,6 +9,7 @@ import { basename, dirname, extname, isAbsolute, relative, resolve, sep } from '
 
 import { ProxyError } from '../errors.ts';
 import type { ProxyPlan } from '../routing/plan.ts';
+import { withHtpasswd } from './check-htpasswd.ts';
 import { importConfig } from './import-config.ts';
 import { ConfigError } from './problems.ts';
 import { readJson } from './read-json.ts';
@@ -46,7 +47,8 @@ export const configFileNames: readonly string[] = [
 export async function loadConfig(file: string | undefined, options: LoadOptions): Promise<LoadedConfig> {
   const path = resolve(options.cwd, file ?? (await findConfig(options.cwd)));
   const source = await readSource(path, shownPath(path, options.cwd));
-  const plan = resolveSource(source, options);
+  const resolved = resolveSource(source, { ...options, folder: dirname(path) });
+  const plan = await withHtpasswd(resolved, (named) => shownPath(named, options.cwd));
   return { file: path, plan: file === undefined ? await withOthers(plan, path) : plan };
 }
 

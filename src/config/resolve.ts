@@ -8,11 +8,15 @@
 import { builtinDetectors } from '../protocols/builtin-detectors.ts';
 import type { ProxyPlan } from '../routing/plan.ts';
 import { buildPlan } from './build-plan.ts';
+import { checkAcme } from './check-acme.ts';
 import { checkDetectors, protocolNames } from './check-detectors.ts';
+import { checkHandshakes } from './check-handshakes.ts';
 import { checkHttpDeadlines } from './check-http-deadlines.ts';
 import { checkHoldTime, type HoldTime } from './check-hold-time.ts';
 import { checkRoute } from './check-route.ts';
 import { checkRoutes } from './check-routes.ts';
+import { checkTls } from './check-tls.ts';
+import { useDevelopmentCertificates } from './development-certificates.ts';
 import { type Draft, draftOf } from './draft.ts';
 import { type Finding, toProblems } from './finding.ts';
 import { schemaFindings } from './issues.ts';
@@ -21,11 +25,12 @@ import { applyOverlay, type OverlayProblem } from './overlay.ts';
 import { formatPath } from './path.ts';
 import { type Environment, expandPlaceholders } from './placeholders.ts';
 import { placesOf } from './places.ts';
-import { isRecord } from './plain.ts';
+import { isRecord, ownValue } from './plain.ts';
 import { ConfigError, type ConfigProblem } from './problems.ts';
 import { checkEarlyDeadlines, resolveAllTimeouts } from './resolve-listeners.ts';
 import { configSchema } from './schema.ts';
 import { codeSource, type ConfigSource } from './source.ts';
+import { checkWebSockets } from './check-websockets.ts';
 import { warningsOf } from './warnings.ts';
 
 export interface ResolveOptions {
@@ -35,6 +40,10 @@ export interface ResolveOptions {
   readonly sets?: readonly string[];
   /** Computes the longest a silent peer can hold a slot, for `limits.maxHoldTime`. */
   readonly holdTime?: HoldTime;
+  /** What the paths of certificates are relative to: the folder of the configuration file. Default: the process's. */
+  readonly folder?: string;
+  /** True: every certificate that would be ordered comes from the development authority instead. */
+  readonly developmentCertificates?: boolean;
 }
 
 /**
@@ -49,20 +58,23 @@ export function resolveConfig(input: unknown, options: ResolveOptions = {}): Pro
  * A configuration that was read from somewhere as a plan.
  * @throws ConfigError with every problem, the source's own included.
  */
-export function resolveSource(source: ConfigSource, { env = {}, sets = [], holdTime }: ResolveOptions = {}): ProxyPlan {
+export function resolveSource(source: ConfigSource, options: ResolveOptions = {}): ProxyPlan {
+  const { env = {}, sets = [], holdTime, folder = '', developmentCertificates = false } = options;
   if (!source.sound) throw new ConfigError(source.problems, source.text);
   const { value, findings: expansion, templates, names } = expandPlaceholders(source.value, env);
   const overlay = isRecord(value)
     ? applyOverlay(value, { environment: env, usedNames: names, sets })
     : { given: new Map(), problems: [] };
+  if (developmentCertificates) useDevelopmentCertificates(value);
   const places = placesOf(source, overlay.given);
 
   const draft = draftOf(value);
   const timeouts = resolveAllTimeouts(draft, places);
   const schema = schemaFindings(configSchema, value);
-  const checks = [...legacyFindings(value), ...checkAll(draft)];
+  const checks = [...legacyFindings(value), ...checkAll(draft, ownValue(value, 'acme'))];
   const timing = [
     ...checkEarlyDeadlines(draft, timeouts),
+    ...checkWebSockets(draft, timeouts),
     ...(touchesTimes(schema) ? [] : checkHoldTime(draft, timeouts, holdTime)),
   ];
   const findings = [...expansion, ...withoutReplaced(schema, [...expansion, ...checks]), ...checks, ...timing];
@@ -81,16 +93,20 @@ export function resolveSource(source: ConfigSource, { env = {}, sets = [], holdT
     places,
     builtIn: builtinDetectors,
     warnings: warningsOf(draft, timeouts, places),
+    folder,
   });
 }
 
-function checkAll(draft: Draft): readonly Finding[] {
+function checkAll(draft: Draft, acme: unknown): readonly Finding[] {
   const builtIn = builtinDetectors.map(({ name }) => name);
   const protocols = protocolNames(draft.sections, builtIn);
   return [
     ...checkDetectors(draft.sections, builtIn),
     ...draft.routes.flatMap((route) => checkRoute(route, protocols)),
+    ...draft.routes.flatMap((route) => checkTls(route, { read: draft.sections.acme, written: acme })),
+    ...checkAcme(draft.sections.acme, ['acme']),
     ...checkRoutes(draft),
+    ...checkHandshakes(draft),
     ...checkHttpDeadlines(draft),
   ];
 }

@@ -12,7 +12,10 @@ import type {
   RewriteConfig,
   RouteConfig,
   TargetConfig,
+  TlsConfig,
+  WebSocketConfig,
 } from './define-config.ts';
+import type { TerminateConfig, UpstreamTlsConfig } from './define-tls.ts';
 
 /** Everything of a route that no helper decides. */
 type RouteRest = Omit<RouteConfig, 'match' | 'action'>;
@@ -27,12 +30,25 @@ export interface HttpRouteOptions
   readonly target: TargetConfig;
   readonly rewrite?: RewriteConfig;
   readonly upstreamProtocol?: 'http1' | 'h2';
+  readonly websocket?: WebSocketConfig;
 }
 
 /** Forwards HTTP requests. Port 80 unless given. */
 export function httpRoute(options: HttpRouteOptions): RouteConfig {
-  const { ports = 80, domains, path, method, headers, query, target, rewrite, upstreamProtocol, ...rest } = options;
-  const action: ForwardConfig = { type: 'forward', target, ...given({ rewrite, upstreamProtocol }) };
+  const {
+    ports = 80,
+    domains,
+    path,
+    method,
+    headers,
+    query,
+    target,
+    rewrite,
+    upstreamProtocol,
+    websocket,
+    ...rest
+  } = options;
+  const action: ForwardConfig = { type: 'forward', target, ...given({ rewrite, upstreamProtocol, websocket }) };
   const criteria = given({ domains, path, method, headers, query });
   return { ...rest, match: { ports, protocol: 'http', ...criteria }, action };
 }
@@ -47,6 +63,39 @@ export interface PassthroughRouteOptions extends RouteRest, Listening {
 export function passthroughRoute(options: PassthroughRouteOptions): RouteConfig {
   const { ports = 443, domains, target, ...rest } = options;
   return { ...rest, match: { ports, domains }, action: { type: 'forward', target }, tls: { mode: 'passthrough' } };
+}
+
+export interface TerminateRouteOptions
+  extends Omit<RouteRest, 'tls'>, Listening, Pick<MatchConfig, 'protocol' | 'path'>, Omit<TerminateConfig, 'mode'> {
+  readonly target: TargetConfig;
+  readonly rewrite?: RewriteConfig;
+  readonly upstreamProtocol?: 'http1' | 'h2';
+  /** `true`, or how: the upstream is spoken to in TLS again. Default: `false`. */
+  readonly reencrypt?: boolean | UpstreamTlsConfig;
+}
+
+/** Ends TLS and forwards what is inside: HTTP request by request, anything else as it is. Port 443 unless given. */
+export function terminateRoute(options: TerminateRouteOptions): RouteConfig {
+  const {
+    ports = 443,
+    domains,
+    protocol,
+    path,
+    target,
+    rewrite,
+    upstreamProtocol,
+    reencrypt = false,
+    ...more
+  } = options;
+  const { certificate, acme, minVersion, maxVersion, ciphers, clientAuth, ...rest } = more;
+  const handshake = { certificate, ...given({ acme, minVersion, maxVersion, ciphers, clientAuth }) };
+  const upstream = typeof reencrypt === 'object' ? { upstream: reencrypt } : {};
+  const tls: TlsConfig =
+    reencrypt === false
+      ? { mode: 'terminate', ...handshake }
+      : { mode: 'terminate-and-reencrypt', ...handshake, ...upstream };
+  const action: ForwardConfig = { type: 'forward', target, ...given({ rewrite, upstreamProtocol }) };
+  return { ...rest, match: { ports, ...given({ domains, protocol, path }) }, action, tls };
 }
 
 export interface RedirectToHttpsOptions extends RouteRest, Listening {

@@ -1,5 +1,5 @@
 /**
- * The schema of a route's `action` and of `tls`.
+ * The schema of a route's `action`.
  *
  * Decides: the form of each option of forward and block, and which options belong to later parts. Whether they fit each
  * other and the match is decided by `check-action.ts`. Read first: `schema-answer.ts` for the other types.
@@ -10,7 +10,8 @@ import { answerShape } from './schema-answer.ts';
 import { targetMatchSchema } from './schema-http-match.ts';
 import { rewriteSchema } from './schema-rewrite.ts';
 import { securitySchema } from './schema-security.ts';
-import { notBuilt, offUntilBuilt, oneOrMany, wholeNumber } from './schema-values.ts';
+import { tlsSchema } from './schema-tls.ts';
+import { duration, notBuilt, offUntilBuilt, oneOrMany, wholeNumber } from './schema-values.ts';
 
 type Asked = { readonly input: unknown };
 
@@ -63,33 +64,24 @@ const targetInList = z.strictObject(
   { error: targetError },
 );
 
-const tlsModes = ['passthrough'] as const;
-const laterTlsModes: readonly unknown[] = ['terminate', 'terminate-and-reencrypt'];
-export const tlsSchema = z.strictObject(
-  {
-    mode: z
-      .enum(tlsModes, {
-        error: ({ input }) =>
-          laterTlsModes.includes(input) ? `tls mode ${String(input)} is not built yet` : 'passthrough',
-      })
-      .meta({ description: 'passthrough: the client hello is read, nothing is decrypted; protocol tls is implied.' }),
-    certificate: notBuilt('tls.certificate'),
-    acme: notBuilt('tls.acme'),
-    minVersion: notBuilt('tls.minVersion'),
-    maxVersion: notBuilt('tls.maxVersion'),
-    ciphers: notBuilt('tls.ciphers'),
-    clientAuth: notBuilt('tls.clientAuth'),
-    upstream: notBuilt('tls.upstream'),
-  },
-  { error: 'an object, such as { mode: passthrough }' },
-);
-
 const actionTypes = ['forward', 'redirect', 'respond', 'block', 'handler', 'socket-handler'] as const;
 
 const engine = z
   .enum(['node'], { error: ({ input }) => (input === 'nftables' ? 'engine nftables is not built yet' : 'node') })
   .meta({ description: 'Who moves the bytes. Default: node.' })
   .optional();
+
+const websocket = z.strictObject(
+  {
+    ping: duration({ infinite: false, zero: false, trueMs: null })
+      .meta({
+        description:
+          'The silence after which the client of a WebSocket is pinged; at most half of idle, which ends one that does not answer. Default: never.',
+      })
+      .optional(),
+  },
+  { error: 'an object, such as { ping: 30s }' },
+);
 
 export const actionSchema = z.strictObject(
   {
@@ -110,7 +102,7 @@ export const actionSchema = z.strictObject(
       .optional(),
     engine,
     forwardingEngine: engine,
-    tls: tlsSchema.optional(),
+    tls: tlsSchema.meta({ description: 'As tls of the route, never both.' }).optional(),
     security: securitySchema.meta({ description: 'As security of the route, never both.' }).optional(),
     pool: notBuilt('action.pool'),
     dialer: notBuilt('action.dialer'),
@@ -121,6 +113,7 @@ export const actionSchema = z.strictObject(
           'forward: what HTTP requests are sent to the upstream in. Default: http1, and h2 where protocol is h2c.',
       })
       .optional(),
+    websocket: websocket.meta({ description: 'forward: what is done for WebSockets.' }).optional(),
     sendProxyProtocol: offUntilBuilt('action.sendProxyProtocol'),
     preserveSourceIP: offUntilBuilt('action.preserveSourceIP'),
     rewrite: rewriteSchema.meta({ description: 'What of a request and its response is changed.' }).optional(),

@@ -9,7 +9,8 @@ import { parseAddressPattern } from '../routing/access.ts';
 import type { PortRange } from '../routing/plan.ts';
 import { readDomain } from './domain.ts';
 import { httpMatchShape } from './schema-http-match.ts';
-import { label, notBuilt, oneOrMany, wholeNumber } from './schema-values.ts';
+import { tlsVersionMatch } from './schema-tls.ts';
+import { label, oneOrMany, wholeNumber } from './schema-values.ts';
 
 const portExpected = 'a port (0 to 65535), a range { from, to }, or a list of those';
 
@@ -62,14 +63,22 @@ export const matchSchema = z.strictObject(
       .meta({ description: 'Names asked for by SNI or Host: exact, *.example, example.*, or any glob of labels.' })
       .optional(),
     protocol: label('the name of a protocol')
-      .meta({ description: 'What the first bytes must be: tcp (anything), a built-in detector or one of your own.' })
+      .meta({
+        description:
+          'What the first bytes must be: tcp (anything), a built-in detector or one of your own. Where TLS is terminated: the first bytes inside.',
+      })
       .optional(),
     alpn: oneOrMany(label('a protocol name such as h2'), 'a protocol name or a list of them')
-      .meta({ description: 'Application protocols offered in the TLS client hello; any of them.' })
+      .meta({
+        description:
+          'Application protocols offered in the TLS client hello, any of them; where TLS is terminated the one that is agreed on.',
+      })
       .optional(),
     clientIp: oneOrMany(address, addressExpected).meta({ description: 'Client addresses; any of them.' }).optional(),
     ...httpMatchShape,
-    tlsVersion: notBuilt('match.tlsVersion'),
+    tlsVersion: tlsVersionMatch
+      .meta({ description: 'The version that was agreed on; only where TLS is terminated. Any of them.' })
+      .optional(),
   },
   { error: 'an object, such as { ports: 8080 }' },
 );

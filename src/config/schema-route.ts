@@ -5,9 +5,10 @@
  */
 import { z } from 'zod';
 
-import { actionSchema, tlsSchema } from './schema-action.ts';
+import { actionSchema } from './schema-action.ts';
 import { matchSchema } from './schema-match.ts';
 import { securitySchema } from './schema-security.ts';
+import { tlsSchema } from './schema-tls.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
 import { label, notBuilt, oneOrMany, toggle, wholeNumber } from './schema-values.ts';
 

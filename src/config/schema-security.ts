@@ -77,7 +77,11 @@ export const authenticationSchema = z.strictObject(
     type: z.enum(['basic', 'jwt'], { error: 'basic or jwt' }).meta({ description: 'Who is asked for what.' }),
     realm: realm.meta({ description: 'basic: what a browser shows. Default: sallyport.' }).optional(),
     credentials: credentials.meta({ description: 'basic: who may pass.' }).optional(),
-    htpasswd: notBuilt('authentication.htpasswd'),
+    htpasswd: label('the path of a file of user:hash lines')
+      .meta({
+        description: 'basic: a file of user:hash lines as htpasswd -B writes it, relative to the configuration file.',
+      })
+      .optional(),
     jwksUrl: jwksUrl.meta({ description: 'jwt: where the public keys are.' }).optional(),
     issuer: label('the issuer of the tokens').meta({ description: 'jwt: what iss must be.' }).optional(),
     audience: oneOrMany(label('an audience'), 'an audience or a list of them')

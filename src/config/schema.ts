@@ -8,6 +8,7 @@
 import { z } from 'zod';
 
 import type { Detect } from '../protocols/detector.ts';
+import { acmeSchema } from './schema-acme.ts';
 import { address, addressExpected } from './schema-match.ts';
 import { interpreterSchema, routeSchema } from './schema-route.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
@@ -72,6 +73,7 @@ const detectorsSchema = z.record(
   { error: 'an object of detectors, such as { redis: false }' },
 );
 
+const storeExpected = 'text such as file:./.sallyport';
 const fraction = z.union([z.number().min(0).max(1), z.string().regex(/^(?:0(?:\.\d{1,9})?|1(?:\.0{1,9})?)$/)], {
   error: 'a number from 0 to 1',
 });
@@ -110,7 +112,16 @@ const sections = {
         input === 'auto' || isSize(input) ? `workers: ${String(input)} is not built yet` : '1',
     })
     .optional(),
-  store: z.string({ error: 'text such as file:./.sallyport' }).optional(),
+  store: z
+    .string({ error: storeExpected })
+    .regex(/^file:./, {
+      error: ({ input }: Asked) =>
+        typeof input === 'string' && /^rediss?:/.test(input) ? 'a Redis store is not built yet' : storeExpected,
+    })
+    .meta({
+      description: 'Where accounts and certificates are kept. Default: file:./.sallyport, beside the configuration.',
+    })
+    .optional(),
   admin: z
     .strictObject(
       {
@@ -130,7 +141,9 @@ const sections = {
   trustedProxies: trustedProxiesSchema
     .meta({ description: 'Proxies in front of this one, whose X-Forwarded-* and Forwarded fields are believed.' })
     .optional(),
-  acme: notBuilt('acme'),
+  acme: acmeSchema
+    .meta({ description: 'How certificates are ordered for routes of certificate: auto; a route may say otherwise.' })
+    .optional(),
 };
 
 const rootError = { error: 'an object with routes' };

@@ -17,6 +17,7 @@ export function showValue(value: unknown, path: Path, template: string | null): 
   if (template !== null) return shorten(template);
   switch (typeof value) {
     case 'string':
+      if (value.trimStart().startsWith('-----BEGIN')) return 'PEM text';
       return shorten(JSON.stringify(value.replaceAll(/\/\/\S*@/g, '//[hidden]@')));
     case 'function':
       return 'a function';

@@ -10,6 +10,8 @@ import type { Draft } from './draft.ts';
 import { formatDuration } from './duration.ts';
 import type { Places } from './places.ts';
 import { routesByPort } from './ports.ts';
+import { tlsWarnings } from './tls-warnings.ts';
+import { terminates } from './tls-needs.ts';
 import type { ResolvedTimeouts } from './resolve-listeners.ts';
 
 export function warningsOf(draft: Draft, timeouts: ResolvedTimeouts, places: Places): readonly string[] {
@@ -20,10 +22,11 @@ export function warningsOf(draft: Draft, timeouts: ResolvedTimeouts, places: Pla
     ...shadowed(draft, places),
     ...secrets(draft, places),
     ...handedOver(draft, places),
+    ...tlsWarnings(draft, places),
   ];
 }
 
-const withoutEffect = ['admin', 'store', 'trace', 'workers'] as const;
+const withoutEffect = ['admin', 'trace', 'workers'] as const;
 
 function idleSections({ sections }: Draft, places: Places): readonly string[] {
   return withoutEffect
@@ -95,7 +98,9 @@ function secrets({ routes }: Draft, places: Places): readonly string[] {
       passwordForm(password).form === 'plain' ? [[...path, 'credentials', at, 'password']] : [],
     );
     return [
-      `${places.describe(path, 'key')}: without tls this is plain HTTP, and credentials travel in the clear`,
+      ...(terminates(draft.raw)
+        ? []
+        : [`${places.describe(path, 'key')}: without tls this is plain HTTP, and credentials travel in the clear`]),
       ...plain.map(
         (one) => `${places.describe(one, 'key')}: a plain password; sallyport hash-password makes a hash of it`,
       ),
@@ -112,8 +117,10 @@ function secrets({ routes }: Draft, places: Places): readonly string[] {
 function handedOver({ routes }: Draft, places: Places): readonly string[] {
   const sentences = new Map<number, string>();
   for (const [port, candidates] of routesByPort(routes, ({ route }) => route.match?.ports ?? [])) {
-    const http = candidates.find(needsHttp);
-    for (const draft of http === undefined ? [] : candidates.filter(handsOverSocket)) {
+    const http = candidates.find((draft) => needsHttp(draft) && !terminates(draft.raw));
+    // Behind a handshake its name leads to the handler before a byte is looked at.
+    const handlers = candidates.filter((draft) => handsOverSocket(draft) && !terminates(draft.raw));
+    for (const draft of http === undefined ? [] : handlers) {
       const protocol = askedProtocol(draft);
       const mayBeHttp = protocol === null || protocol === 'tcp' || httpProtocols.has(protocol);
       if (!mayBeHttp || sentences.has(draft.index)) continue;

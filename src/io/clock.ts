@@ -26,8 +26,9 @@ export interface Clock {
   /**
    * Calls `target.onTimer(slot)` once, not before `delayMs` have passed.
    * @param delayMs finite, 0 to 2^31-1. Never call it for a deadline that is off.
+   * @param sinceMs what `nowMs` said a moment ago, where the caller knows it: the delay counts from there.
    */
-  arm(delayMs: number, target: TimerTarget, slot: number): Timer;
+  arm(delayMs: number, target: TimerTarget, slot: number, sinceMs?: number): Timer;
   /** Idempotent; harmless after the timer has fired. */
   cancel(timer: Timer): void;
   /** Timers armed now, for the census. */
@@ -51,6 +52,9 @@ export function wheelClock(): Clock {
 
 let shared: Clock | null = null;
 
+/** Kept, because each look at the global goes through a getter. */
+const monotonic = performance;
+
 class WheelClock implements Clock {
   readonly #wheel = new TimerWheel();
   readonly #wake = (): void => this.#advance();
@@ -67,16 +71,15 @@ class WheelClock implements Clock {
   }
 
   nowMs(): number {
-    return performance.now();
+    return monotonic.now();
   }
 
   wallMs(): number {
     return Date.now();
   }
 
-  arm(delayMs: number, target: TimerTarget, slot: number): Timer {
+  arm(delayMs: number, target: TimerTarget, slot: number, nowMs = monotonic.now()): Timer {
     assertDelay(delayMs);
-    const nowMs = performance.now();
     const timer = this.#wheel.arm(nowMs, delayMs, target, slot);
     if (this.#wheel.wakeMs < this.#timeoutMs && !this.#isAdvancing) this.#armTimeout(nowMs);
     return timer;
@@ -89,7 +92,7 @@ class WheelClock implements Clock {
 
   /** After a stall of the event loop, what has happened meanwhile is heard before deadlines judge it: one turn later. */
   #advance(): void {
-    const isLate = performance.now() - this.#wheel.wakeMs > stallMs;
+    const isLate = monotonic.now() - this.#wheel.wakeMs > stallMs;
     this.#timeout = null;
     this.#timeoutMs = Infinity;
     if (isLate && !this.#hasYielded) {
@@ -99,9 +102,9 @@ class WheelClock implements Clock {
     }
     this.#hasYielded = false;
     this.#isAdvancing = true;
-    this.#wheel.advance(performance.now(), throwLater);
+    this.#wheel.advance(monotonic.now(), throwLater);
     this.#isAdvancing = false;
-    if (this.#wheel.armedCount > 0) this.#armTimeout(performance.now());
+    if (this.#wheel.armedCount > 0) this.#armTimeout(monotonic.now());
   }
 
   #armTimeout(nowMs: number): void {

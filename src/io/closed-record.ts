@@ -27,7 +27,7 @@ export function closedRecord(connection: Connection, reason: CloseReason, nowMs:
     route: connection.route?.name ?? null,
     client: addressText(connection.client),
     upstream: connection.upstreamAddress === null ? null : addressText(connection.upstreamAddress),
-    protocol: connection.sighting?.protocol ?? null,
+    protocol: connection.greeting.sighting?.protocol ?? null,
     reason,
     by: byOf(connection, reason, described.by),
     state: causeState === '' ? connection.chart.state : causeState,

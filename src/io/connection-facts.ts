@@ -10,7 +10,7 @@ import { canRefuse, refusal } from '../protocols/refusals.ts';
 import type { RoutePlan } from '../routing/plan.ts';
 import type { Connection } from './connection.ts';
 import type { HandlerFacts } from './handlers/lifetime.ts';
-import type { Sighting, SniffOutcome } from './sniffer.ts';
+import type { Sighting } from './sniffer.ts';
 
 /** @param route null: HTTP, whose routes are chosen request by request; until then the listener's deadlines hold. */
 export function routedFact(route: RoutePlan | null, sighting: Sighting, { listener, ageMs }: Facts): ConnectionFact {
@@ -31,7 +31,13 @@ interface Facts {
   readonly ageMs: number;
 }
 
-export function handlerFacts({ connectionId, route, listener, client, sighting }: Connection): HandlerFacts {
+export function handlerFacts({
+  connectionId,
+  route,
+  listener,
+  client,
+  greeting: { sighting },
+}: Connection): HandlerFacts {
   return {
     connectionId,
     exchangeId: null,
@@ -44,19 +50,20 @@ export function handlerFacts({ connectionId, route, listener, client, sighting }
   };
 }
 
-/** What a refused client is written, and whether it gets a FIN even if that is nothing. */
+/** What a refused client is written, and whether it gets a FIN even if that is nothing. @param wallMs the time of day. */
 export function refusalOf(
-  { route, sighting, connectionId }: Connection,
+  { route, greeting: { sighting }, connectionId }: Connection,
   reason: CloseReason,
+  wallMs: number,
 ): { readonly answer: Uint8Array | null; readonly isWorthFin: boolean } {
   const how = mannerOf(route);
   const protocol = sighting?.protocol ?? null;
-  const answer = how === 'reply' && protocol !== null ? refusal(protocol, reason, connectionId) : null;
+  const answer = how === 'reply' && protocol !== null ? refusal(protocol, reason, connectionId, wallMs) : null;
   return { answer, isWorthFin: answer !== null || how === 'fin' };
 }
 
 /** True exactly when the refused client can be told, or its route wants it to get a FIN. */
-export function isAnswerable({ route, sighting }: Extract<SniffOutcome, { kind: 'refused' }>): boolean {
+export function isAnswerable(route: RoutePlan | null, sighting: Sighting): boolean {
   const how = mannerOf(route);
   if (how === 'fin') return true;
   return how === 'reply' && sighting.protocol !== null && canRefuse(sighting.protocol);

@@ -5,17 +5,20 @@ import type { InterpreterName } from '../machines/connection/connection-chart.ts
 import type { ListenerPlan, RoutePlan } from '../routing/plan.ts';
 import type { Clock } from './clock.ts';
 import type { Connection } from './connection.ts';
-import type { Dialer } from './dialer.ts';
 import type { Serving } from './http/serving.ts';
 import type { HttpService } from './http/service.ts';
 import type { Ledger } from './ledger.ts';
 import type { Leg } from './leg.ts';
 import type { Reports } from './reports.ts';
+import type { DialerOf } from './route-dialers.ts';
 import type { Sniffer } from './sniffer.ts';
+import type { TerminationPorts } from './termination.ts';
 
 export interface ConnectionPorts {
   readonly clock: Clock;
-  readonly dial: Dialer;
+  readonly dialerOf: DialerOf;
+  /** Null where no route terminates TLS. */
+  readonly termination: TerminationPorts | null;
   readonly reports: Reports;
   /** The HTTP service of a connection, for the protocol that its client speaks. */
   readonly openService: (leg: Leg, serving: Serving) => HttpService;

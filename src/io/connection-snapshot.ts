@@ -8,15 +8,15 @@ import type { ConnectionSnapshot } from './reports.ts';
 import { round } from './timeline.ts';
 
 export function connectionSnapshot(connection: Connection, nowMs: number): ConnectionSnapshot {
-  const { chart, downstream, listener, sighting, timeline } = connection;
+  const { chart, downstream, listener, greeting, timeline } = connection;
   return {
     connectionId: connection.connectionId,
     listener: listener.name,
     route: connection.route?.name ?? null,
     client: connection.client,
     upstream: connection.upstreamAddress,
-    protocol: sighting?.protocol ?? null,
-    serverName: sighting?.preface?.serverName ?? null,
+    protocol: greeting.sighting?.protocol ?? null,
+    serverName: greeting.sighting?.preface?.serverName ?? null,
     state: chart.state,
     leaf: chart.leaf,
     interpreter: listener.interpreter,

@@ -7,7 +7,7 @@
  * Read first: `machines/connection/machine.ts`, then `leg.ts`.
  */
 import { stateOf } from '../machines/chart/chart.ts';
-import { describeReason, type CloseReason, type CloseSide } from '../machines/connection/close-reason.ts';
+import type { CloseReason, CloseSide } from '../machines/connection/close-reason.ts';
 import type { ConnectionCommand } from '../machines/connection/commands.ts';
 import {
   createConnectionChart,
@@ -18,27 +18,28 @@ import type { ConnectionFact } from '../machines/connection/events.ts';
 import type { RoutePlan } from '../routing/plan.ts';
 import { closedRecord, type Cause } from './closed-record.ts';
 import type { ConnectionPorts, ListenerRuntime } from './connection-ports.ts';
-import { handlerFacts, isAnswerable, refusalOf, routedFact } from './connection-facts.ts';
+import { handlerFacts, refusalOf } from './connection-facts.ts';
 import { bufferedBytes, connectionSnapshot } from './connection-snapshot.ts';
 import type { DialFailure } from './dialer.ts';
 import { Dialling, type DiallingOwner } from './dialling.ts';
 import type { HandlerOwner } from './handlers/failure.ts';
+import { Greeting, type GreetingOwner } from './greeting.ts';
 import { openHandler } from './handlers/socket-handler.ts';
 import type { DetachedLeg, Tap } from './http/ports.ts';
+import type { WebSocketKeepAlive } from './http/websocket-keep-alive.ts';
 import { Serving, type ServedConnection } from './http/serving.ts';
 import type { Address, Leg, LegFact } from './leg.ts';
 import { closeReasonOf } from './os-codes.ts';
 import { LegFacts, type FactOwner } from './leg-facts.ts';
+import { letGo } from './letting-go.ts';
 import { Refusing } from './refusing.ts';
 import type { ConnectionSnapshot, ExchangeSnapshot } from './reports.ts';
 import { ipFamily } from './socket.ts';
-import { Peeking, type PeekOwner } from './peeking.ts';
-import type { Sighting, SniffOutcome } from './sniffer.ts';
 import { Splice, type Side, type SpliceOwner } from './splice.ts';
 import { readable, Timeline } from './timeline.ts';
 
 export class Connection
-  implements ConnectionHost, SpliceOwner, FactOwner, PeekOwner, DiallingOwner, ServedConnection, HandlerOwner
+  implements ConnectionHost, SpliceOwner, FactOwner, GreetingOwner, DiallingOwner, ServedConnection, HandlerOwner
 {
   readonly connectionId: string;
   readonly listener: ListenerRuntime;
@@ -52,7 +53,7 @@ export class Connection
   /** Where the upstream leg leads, or where the last attempt went. */
   upstreamAddress: Address | null = null;
   route: RoutePlan | null = null;
-  sighting: Sighting | null = null;
+  readonly greeting: Greeting;
   cause: Cause | null = null;
   /** The state in which the reason was recorded; '' until then. */
   causeState = '';
@@ -64,13 +65,12 @@ export class Connection
   readonly #downstreamFacts: LegFacts = new LegFacts(this, 'downstream');
   #upstreamFacts: LegFacts | null = null;
   readonly #dialling: Dialling;
-  readonly #peeking: Peeking;
   #splice: Splice | null = null;
   #refusing: Refusing | null = null;
   /** Of HTTP connections; null before there is one, and once the connection has become a tunnel. */
   #serving: Serving | null = null;
   /** Both legs on their way from the HTTP service to the splice. */
-  #taps: { readonly client: Tap; readonly upstream: Tap } | null = null;
+  #taps: { readonly client: Tap; readonly upstream: Tap; readonly keepAlive: WebSocketKeepAlive | null } | null = null;
   #firstTarget = 0;
   #reportedByteAtMs: number;
 
@@ -82,8 +82,8 @@ export class Connection
     this.#ports = ports;
     this.acceptedAtMs = ports.clock.nowMs();
     this.#reportedByteAtMs = this.acceptedAtMs;
-    this.#dialling = new Dialling(ports.dial, this);
-    this.#peeking = new Peeking(downstream, listener.sniffer, this);
+    this.#dialling = new Dialling(this);
+    this.greeting = new Greeting(this, ports.termination);
     this.chart = createConnectionChart(
       listener.interpreter,
       { timeouts: listener.plan.timeouts.values },
@@ -108,17 +108,17 @@ export class Connection
     }
   }
 
-  moved(from: string, to: string, event: string): void {
-    const nowMs = this.#ports.clock.nowMs();
+  moved(from: string, to: string, event: string, atMs: number): void {
     if (this.causeState === '' && this.chart.context.reason !== null) this.causeState = stateOf(from);
-    this.timeline.moved(to, event, nowMs);
+    this.timeline.moved(to, event, atMs);
     if (from === '') return;
     this.#ports.reports.moved(this.connectionId, from, to, readable(event));
   }
 
   beforeDeadline(): void {
     this.#checkLegs();
-    const lastByteAtMs = Math.max(this.downstream.lastByteAtMs, this.upstream?.lastByteAtMs ?? 0);
+    const client = this.#taps?.keepAlive ?? this.downstream;
+    const lastByteAtMs = Math.max(client.lastByteAtMs, this.upstream?.lastByteAtMs ?? 0);
     if (lastByteAtMs <= this.#reportedByteAtMs) return;
     this.#reportedByteAtMs = lastByteAtMs;
     this.hear({ type: 'bytes.flowed', quietMs: this.#ports.clock.nowMs() - lastByteAtMs });
@@ -161,21 +161,23 @@ export class Connection
     if (cause !== null) this.cause ??= { code: null, text: cause };
   }
 
-  becomeTunnel(client: Tap, upstream: DetachedLeg): void {
+  becomeTunnel(client: Tap, upstream: DetachedLeg, keepAlive: WebSocketKeepAlive | null): void {
     this.upstream = upstream.leg;
     this.upstreamAddress = upstream.leg.remote;
-    this.#taps = { client, upstream };
+    this.#taps = { client, upstream, keepAlive };
     upstream.tellTo((fact) => this.legTold('upstream', fact));
   }
 
   #carryOut(command: ConnectionCommand): void {
     switch (command.type) {
       case 'peek':
-        return this.#peeking.start();
+        return this.greeting.peek();
       case 'stopPeeking':
-        return this.#peeking.stop();
+        return this.greeting.stop();
+      case 'secure':
+        return this.greeting.secure();
       case 'routeServerFirst':
-        return this.concluded(this.listener.sniffer.serverFirst(this.client.host));
+        return this.greeting.serverFirst();
       case 'dial':
         return this.#dial(command.attempt);
       case 'cancelDial':
@@ -198,6 +200,8 @@ export class Connection
         return this.#splice?.discard('upstream');
       case 'checkLegs':
         return this.#checkLegs();
+      case 'sendPing':
+        return this.#taps?.keepAlive?.ping();
       case 'warnIdling':
         return this.#ports.reports.idling(this.connectionId, () => this.snapshot());
       case 'refuse':
@@ -205,36 +209,6 @@ export class Connection
       case 'release':
         return this.#release(command.reason);
     }
-  }
-
-  detectorFailed(error: unknown): void {
-    this.failed(error);
-    this.hear({ type: 'sniff.failed', reason: 'handler.failed', answerable: false });
-  }
-
-  concluded(outcome: SniffOutcome): void {
-    switch (outcome.kind) {
-      case 'waiting':
-        if (outcome.suspected !== null) this.sighting = { protocol: outcome.suspected, preface: null };
-        return this.hear({ type: 'preface.received', answerable: outcome.answerable });
-      case 'refused': {
-        this.route = outcome.route;
-        this.sighting = outcome.sighting;
-        this.explainBy(outcome.detail);
-        return this.hear({ type: 'sniff.failed', reason: outcome.reason, answerable: isAnswerable(outcome) });
-      }
-      case 'routed':
-        return this.#routed(outcome.route, outcome.sighting);
-      case 'served':
-        return this.#routed(null, outcome.sighting);
-    }
-  }
-
-  #routed(route: RoutePlan | null, sighting: Sighting): void {
-    this.route = route;
-    this.sighting = sighting;
-    if (route?.action.type === 'forward') this.#firstTarget = this.listener.takeTurn(route);
-    this.hear(routedFact(route, sighting, { listener: this.listener, ageMs: this.ageMs() }));
   }
 
   /** With every byte that was looked at still unread. */
@@ -245,22 +219,27 @@ export class Connection
       this.#listenTo(openHandler(action, handlerFacts(this), { clock, ledger, report: reports.trouble }, this).leg);
       return this.#beginSplice();
     }
-    this.#serving = new Serving(this, this.sighting?.protocol === 'h2c' ? 'h2c' : 'http');
+    this.#serving = new Serving(this, this.greeting.sighting?.protocol === 'h2c' ? 'h2c' : 'http', this.greeting.tls);
     return this.#serving.start(this.#ports.openService);
   }
 
   #dial(attempt: number): void {
     if (this.route?.action.type !== 'forward') return;
     const { targets } = this.route.action;
+    if (attempt === 1) this.#firstTarget = this.listener.takeTurn(this.route);
     const target = targets[(this.#firstTarget + attempt - 1) % targets.length];
     if (target === undefined) return;
     this.upstreamAddress = target;
     this.cause = null;
-    this.#dialling.start(target);
+    this.#dialling.start(this.#ports.dialerOf(this.route, 'raw'), target);
   }
 
   dialResolved(): void {
     this.hear({ type: 'dial.resolved' });
+  }
+
+  dialConnected(): void {
+    this.hear({ type: 'dial.connected' });
   }
 
   dialFailed(failure: DialFailure): void {
@@ -304,11 +283,13 @@ export class Connection
     if (this.#serving !== null && fact.type !== 'failed') return this.#serving.told(fact);
     switch (fact.type) {
       case 'held':
-        return this.#peeking.look();
+        return this.greeting.held();
+      case 'secured':
+        return this.greeting.secured(fact.by);
       case 'ended':
         if (this.#splice !== null || this.#refusing !== null) return undefined;
         this.hear({ type: 'downstream.ended', heldBytes: fact.heldBytes, ageMs: this.ageMs() });
-        return this.#peeking.ended();
+        return this.greeting.ended();
       case 'failed':
         this.cause ??= { code: fact.code, text: fact.cause };
         return this.hear({ type: 'downstream.failed', reason: closeReasonOf('downstream', fact.code) });
@@ -332,6 +313,7 @@ export class Connection
       case 'flushed':
         return this.#splice?.sideFlushed('upstream');
       case 'held':
+      case 'secured':
       case 'ended':
       case 'released':
         return undefined;
@@ -351,7 +333,7 @@ export class Connection
   }
 
   #refuse(reason: CloseReason): void {
-    const { answer, isWorthFin } = refusalOf(this, reason);
+    const { answer, isWorthFin } = refusalOf(this, reason, this.#ports.clock.wallMs());
     if (!isWorthFin) return this.hear({ type: 'refusal.skipped' });
     this.#refusing = new Refusing(
       this.downstream,
@@ -371,17 +353,12 @@ export class Connection
     this.#upstreamFacts?.unsubscribe();
     this.#dialling.cancel();
     this.#serving?.stop(reason);
-    this.#letGo(this.downstream, reason);
-    if (this.upstream !== null) this.#letGo(this.upstream, reason);
+    letGo(this.downstream, reason);
+    if (this.upstream !== null) letGo(this.upstream, reason);
     this.#splice?.stop();
     this.#refusing?.unsubscribe();
     this.listener.closed(this);
     this.#ports.reports.closed(closedRecord(this, reason, nowMs));
-  }
-
-  #letGo(leg: Leg, reason: CloseReason): void {
-    if (leg.isFlushed || describeReason(reason).manner === 'end') leg.release();
-    else leg.reset();
   }
 
   /** A callback of the embedder's is at fault: a detector, a dialer, a handler, whose leg fails as well. */

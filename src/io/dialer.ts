@@ -24,6 +24,8 @@ export interface Endpoint {
 /** Told while a dial is under way. */
 export interface DialWatch {
   resolved(): void;
+  /** The upstream is reached, and a handshake with it begins. */
+  securing(): void;
 }
 
 /** Why a dial failed: the error value of its Observable. */

@@ -13,6 +13,8 @@ import { isLeg, type Leg } from './leg.ts';
 /** What a dial tells the connection that asked for it. */
 export interface DiallingOwner {
   dialResolved(): void;
+  /** A handshake follows. */
+  dialConnected(): void;
   /** May be told more than once by a dialer of the embedder's. */
   dialSucceeded(leg: Leg): void;
   dialFailed(failure: DialFailure): void;
@@ -21,18 +23,17 @@ export interface DiallingOwner {
 }
 
 export class Dialling {
-  readonly #dial: Dialer;
   readonly #owner: DiallingOwner;
   #attempt: Subscription | null = null;
 
-  constructor(dial: Dialer, owner: DiallingOwner) {
-    this.#dial = dial;
+  constructor(owner: DiallingOwner) {
     this.#owner = owner;
   }
 
-  start(target: Target): void {
+  start(dial: Dialer, target: Target): void {
+    const watch = { resolved: () => this.#owner.dialResolved(), securing: () => this.#owner.dialConnected() };
     try {
-      this.#attempt = this.#dial(target, { resolved: () => this.#owner.dialResolved() }).subscribe({
+      this.#attempt = dial(target, watch).subscribe({
         next: (leg) => this.#emitted(leg),
         error: (error) => this.#owner.dialFailed(dialFailureOf(error)),
       });

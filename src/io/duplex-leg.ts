@@ -8,13 +8,12 @@
 import type { Duplex } from 'node:stream';
 import { plainHost } from './address-text.ts';
 import type { LegSide } from './ledger.ts';
-import type { Address, ChunkLifetime } from './leg.ts';
+import type { Address, ChunkLifetime, Handshake } from './leg.ts';
 import { LegBase, type LegPorts } from './leg-base.ts';
 import { causeOf, codeOf } from './os-codes.ts';
+import { pieceBytes, PieceQueue } from './piece-queue.ts';
 import type { SocketNames } from './socket-like.ts';
-
-/** Bytes per read and per write, so that what is on its way shows as it goes. */
-const pieceBytes = 65_536;
+import { TlsPart } from './tls/tls-part.ts';
 
 /** What a stream says of its ends, where it is a socket; unknown where it does not say. */
 export function namesOf(stream: object): SocketNames {
@@ -34,10 +33,16 @@ export class DuplexLeg extends LegBase {
   readonly chunks = 'owned';
   readonly remote: Address;
   readonly local: Address;
-  readonly #duplex: Duplex;
-  /** What the stream does not take yet: kept here, because a stream shows nothing of a large write until all of it went. */
-  #queue: Uint8Array[] = [];
-  #queuedBytes = 0;
+  /** What was brought: it is what is closed. */
+  readonly #carrier: Duplex;
+  readonly #queue = new PieceQueue();
+  readonly #drained = (): void => this.#goOn();
+  readonly #finished = (): void => this.#finish();
+  readonly #ended = (): void => this.transportEnded();
+  readonly #readable = (): void => this.#read();
+  readonly #broke = (error: unknown): void => this.transportFailed(codeOf(error), causeOf(error));
+  /** Where bytes come from and go to: the carrier, or TLS over it. */
+  #duplex: Duplex;
   /** True exactly when a writer was told to stop. */
   #isHeldUp = false;
   #isEnding = false;
@@ -49,13 +54,11 @@ export class DuplexLeg extends LegBase {
     super(side, ports);
     this.remote = remote;
     this.local = local;
+    this.#carrier = duplex;
     this.#duplex = duplex;
-    duplex.on('error', (error: unknown) => this.transportFailed(codeOf(error), causeOf(error)));
+    duplex.on('error', this.#broke);
     duplex.on('close', () => this.transportClosed());
-    duplex.on('end', () => this.transportEnded());
-    duplex.on('drain', () => this.#drained());
-    duplex.on('finish', () => this.#finished());
-    duplex.on('readable', () => this.#read());
+    this.#attach();
     if (duplex.closed) process.nextTick(() => this.transportClosed());
     else if (duplex.readableEnded) process.nextTick(() => this.transportEnded());
   }
@@ -66,55 +69,77 @@ export class DuplexLeg extends LegBase {
   }
 
   protected send(chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
-    const bytes = lifetime === 'owned' ? chunk : Buffer.from(chunk);
-    for (let at = 0; at < bytes.length; at += pieceBytes) this.#queue.push(bytes.subarray(at, at + pieceBytes));
-    this.#queuedBytes += bytes.length;
-    this.#isHeldUp = !this.#pump();
+    this.#queue.push(lifetime === 'owned' ? chunk : Buffer.from(chunk));
+    this.#isHeldUp = !this.#queue.pump(this.#duplex);
     return !this.#isHeldUp;
   }
 
   protected sendFin(): void {
     this.#isEnding = true;
-    if (this.#queue.length === 0) this.#duplex.end();
+    if (this.#queue.bytes === 0) this.#duplex.end();
+  }
+
+  /** What is held goes back in front of what the stream has buffered. */
+  protected override beginTls(how: Handshake, first: readonly Uint8Array[]): void {
+    const carrier = this.#carrier;
+    for (const [event, listener] of this.#listeners()) carrier.off(event, listener);
+    this.#queue.flush(carrier);
+    carrier.pause();
+    for (const chunk of first.toReversed()) carrier.unshift(chunk);
+    const inside = new TlsPart(carrier, how);
+    this.#duplex = inside.socket;
+    inside.socket.on('error', this.#broke);
+    inside.socket.on('_tlsError', this.#broke);
+    inside.socket.on(inside.doneEvent, () => this.#handshook(inside));
+    if (how.role === 'client') inside.socket.on('session', (session) => inside.keep(session));
+    this.#attach();
   }
 
   protected abort(): void {
-    if (canBeReset(this.#duplex)) this.#duplex.resetAndDestroy();
-    else this.#duplex.destroy();
+    if (canBeReset(this.#carrier)) this.#carrier.resetAndDestroy();
+    else this.#carrier.destroy();
   }
 
   /** A stream that is destroyed says nothing to its other end, so where nothing is queued or unread it ends first. */
   protected close(): void {
     const { destroyed, readableLength, writableLength, writableFinished, writable } = this.#duplex;
-    const isQueued = this.#queuedBytes + writableLength > 0;
+    const isQueued = this.#queue.bytes + writableLength > 0;
     const mayEnd = this.life === 'letGo' && !destroyed && readableLength === 0 && !isQueued;
-    this.#queue = [];
-    if (!mayEnd || writableFinished) this.#duplex.destroy();
+    this.#queue.drop();
+    if (!mayEnd || writableFinished || this.isHandshaking) this.#carrier.destroy();
     else if (writable) this.#duplex.end();
   }
 
   protected countSent(): number {
-    return this.acceptedBytes - this.#queuedBytes - this.#duplex.writableLength;
+    return this.acceptedBytes - this.#queue.bytes - this.#duplex.writableLength;
   }
 
   protected isTransportGone(): boolean {
-    return this.#duplex.destroyed;
+    return this.#carrier.destroyed || this.#duplex.destroyed;
   }
 
-  /** True when all of it was taken, and more would be. A stream that is gone takes nothing. */
-  #pump(): boolean {
-    while (!this.#duplex.destroyed) {
-      if (this.#duplex.writableNeedDrain && this.#duplex.writableLength > 0) return false;
-      const piece = this.#queue.shift();
-      if (piece === undefined) return true;
-      this.#queuedBytes -= piece.length;
-      this.#duplex.write(piece);
-    }
-    return false;
+  #attach(): void {
+    for (const [event, listener] of this.#listeners()) this.#duplex.on(event, listener);
   }
 
-  #drained(): void {
-    if (!this.#pump()) return;
+  #listeners(): readonly (readonly [event: string, listener: () => void])[] {
+    return [
+      ['end', this.#ended],
+      ['drain', this.#drained],
+      ['finish', this.#finished],
+      ['readable', this.#readable],
+    ];
+  }
+
+  #handshook(inside: TlsPart): void {
+    const outcome = inside.outcome();
+    if (outcome === null) return;
+    if ('code' in outcome) this.transportFailed(outcome.code, outcome.cause);
+    else this.transportSecured(outcome);
+  }
+
+  #goOn(): void {
+    if (!this.#queue.pump(this.#duplex)) return;
     if (this.#isEnding) this.#duplex.end();
     else if (this.#isHeldUp) {
       this.#isHeldUp = false;
@@ -122,8 +147,8 @@ export class DuplexLeg extends LegBase {
     }
   }
 
-  #finished(): void {
-    if (this.life === 'letGo') this.#duplex.destroy();
+  #finish(): void {
+    if (this.life === 'letGo') this.#carrier.destroy();
     else this.transportFlushed();
   }
 

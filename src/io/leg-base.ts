@@ -4,40 +4,27 @@
  * Decides: the laws of `leg.ts` that do not depend on a transport. A transport (`socket.ts`, `testing/memory-leg.ts`)
  * calls the methods that begin with `transport…` when something happened, and implements the abstract ones.
  * Must never do: own a timer, or keep anything per chunk but what is held. One object per leg, no closures but those of
- * its two subscriptions.
+ * its two subscriptions. Read first: `leg.ts` for the laws; below this class are `leg-telling.ts` and `leg-counts.ts`.
  */
 import { Observable, type Subscriber } from 'rxjs';
 import { ProxyError } from '../errors.ts';
-import type { Clock } from './clock.ts';
 import { heldChunksMax, joined } from './held-chunks.ts';
-import type { Ledger, LedgerEntry, LegSide } from './ledger.ts';
-import { heldBytesMax, type Address, type ChunkLifetime, type Leg, type LegFact } from './leg.ts';
+import type { LegSide } from './ledger.ts';
+import { heldBytesMax, type Address, type ChunkLifetime, type Handshake, type Leg, type LegFact } from './leg.ts';
+import type { LegPorts } from './leg-counts.ts';
+import { LegTelling } from './leg-telling.ts';
 import { closedSilently, codeSentence } from './os-codes.ts';
-import type { Reports } from './reports.ts';
+import type { Secured } from './tls/identity.ts';
+import { endedInHandshake } from './tls/tls-codes.ts';
 
-/** What every leg is given. Shared by all of them. */
-export interface LegPorts {
-  readonly clock: Clock;
-  readonly ledger: Ledger;
-  readonly report: Reports['trouble'];
-}
+export type { LegPorts } from './leg-counts.ts';
 
-export abstract class LegBase implements Leg, LedgerEntry {
+export abstract class LegBase extends LegTelling implements Leg {
   abstract readonly remote: Address;
   abstract readonly local: Address;
   abstract readonly chunks: ChunkLifetime;
   readonly side: LegSide;
-  receivedBytes: number;
   heldBytes: number;
-  protected readonly ports: LegPorts;
-  /** Bytes taken by `write`. */
-  protected acceptedBytes: number;
-  private stampedAtMs: number;
-  /** What `countSent` and `acceptedBytes` were when the queue was last looked at. */
-  private seenSent: number;
-  private seenAccepted: number;
-  /** What is left of the leg. Only ever goes on: live → failed | letGo → released. */
-  protected life: 'live' | 'failed' | 'letGo' | 'released';
   /** Our FIN: not asked for, asked for, handed over. */
   protected outbound: 'open' | 'ending' | 'flushed';
   /** Their FIN: not come, come while bytes are held, told after the last of them. */
@@ -50,24 +37,15 @@ export abstract class LegBase implements Leg, LedgerEntry {
   private isReplaying: boolean;
   /** True exactly when `write` has answered false and `writable` has not been told. */
   private owesWritable: boolean;
+  /** Goes on only: TLS was not begun, its handshake is under way, it is done. */
+  private tls: 'none' | 'handshaking' | 'secured';
   private heldChunks: Uint8Array[];
-  /** Facts nobody has heard yet; null once somebody listens. */
-  private kept: LegFact[] | null;
-  private listener: Subscriber<LegFact> | null;
   private taker: Subscriber<Uint8Array> | null;
-  /** `sentBytes` of a leg that is no longer live. */
-  private finalSentBytes: number;
 
   constructor(side: LegSide, ports: LegPorts) {
+    super(ports);
     this.side = side;
-    this.receivedBytes = 0;
     this.heldBytes = 0;
-    this.ports = ports;
-    this.acceptedBytes = 0;
-    this.stampedAtMs = ports.clock.nowMs();
-    this.seenSent = 0;
-    this.seenAccepted = 0;
-    this.life = 'live';
     this.outbound = 'open';
     this.inbound = 'open';
     this.reader = 'holding';
@@ -75,11 +53,9 @@ export abstract class LegBase implements Leg, LedgerEntry {
     this.isReading = true;
     this.isReplaying = false;
     this.owesWritable = false;
+    this.tls = 'none';
     this.heldChunks = noChunks;
-    this.kept = noFacts;
-    this.listener = null;
     this.taker = null;
-    this.finalSentBytes = 0;
     ports.ledger.enter(this);
   }
 
@@ -93,8 +69,6 @@ export abstract class LegBase implements Leg, LedgerEntry {
   protected abstract abort(): void;
   /** Closes; answered by `transportClosed`. Harmless when the transport is closing already. */
   protected abstract close(): void;
-  /** Bytes of `acceptedBytes` that have left this process. Never falls. */
-  protected abstract countSent(): number;
   /** True exactly when the transport is closing or closed. */
   protected abstract isTransportGone(): boolean;
 
@@ -104,27 +78,12 @@ export abstract class LegBase implements Leg, LedgerEntry {
   }
 
   /** A new one at each access, because it is subscribed only once and need not be kept. */
-  get facts$(): Observable<LegFact> {
-    return new Observable((subscriber) => this.listenTo(subscriber));
-  }
-
-  /** A new one at each access, because it is subscribed only once and need not be kept. */
   get bytes$(): Observable<Uint8Array> {
     return new Observable((subscriber) => this.takeInto(subscriber));
   }
 
   get held(): readonly Uint8Array[] {
     return this.heldChunks;
-  }
-
-  get sentBytes(): number {
-    return this.life === 'live' ? this.countSent() : this.finalSentBytes;
-  }
-
-  /** A slow reader's progress shows here too: bytes that were queued at the last look, and left since, moved now. */
-  get lastByteAtMs(): number {
-    if (this.life === 'live' && this.seenSent < this.acceptedBytes && this.hasQueueMoved()) this.stamp();
-    return this.stampedAtMs;
   }
 
   get isGone(): boolean {
@@ -155,7 +114,26 @@ export abstract class LegBase implements Leg, LedgerEntry {
     if (this.life !== 'live' || this.outbound !== 'open') return;
     this.outbound = 'ending';
     this.hasQueueMoved();
-    this.sendFin();
+    if (!this.isHandshaking) this.sendFin();
+  }
+
+  secure(how: Handshake): void {
+    if (this.life !== 'live') return;
+    if (this.tls !== 'none' || this.reader !== 'holding' || this.outbound !== 'open')
+      throw new ProxyError(
+        'SALLYPORT_INVARIANT',
+        'TLS begins once, on a leg that nobody takes from and that is not ended',
+      );
+    if (this.inbound !== 'open') return this.transportFailed(endedInHandshake, codeSentence(endedInHandshake) ?? '');
+    this.tls = 'handshaking';
+    if (!this.isReading) {
+      this.isReading = true;
+      this.setReading(true);
+    }
+    const first = this.heldChunks;
+    this.dropHeld();
+    this.countAnew();
+    this.beginTls(how, first);
   }
 
   reset(): void {
@@ -172,6 +150,8 @@ export abstract class LegBase implements Leg, LedgerEntry {
   }
 
   resume(): void {
+    // Asked after every exchange, when there is nearly always nothing to do.
+    if (!this.isPaused && this.heldBytes === 0 && this.isReading) return;
     this.isPaused = false;
     this.replay();
   }
@@ -188,24 +168,44 @@ export abstract class LegBase implements Leg, LedgerEntry {
     this.reset();
   }
 
+  /** True exactly when TLS was begun and `secured` has not been told. */
+  protected get isHandshaking(): boolean {
+    return this.tls === 'handshaking';
+  }
+
+  /**
+   * Begins the handshake on the transport, whose plaintext comes by `transportReceived` from then on; answered by
+   * `transportSecured` or `transportFailed`. Called once, while the transport reads.
+   * @param first what is held: the first bytes of the handshake, in order.
+   */
+  protected beginTls(_how: Handshake, _first: readonly Uint8Array[]): void {
+    throw new ProxyError('SALLYPORT_INVARIANT', `${this.name} cannot begin TLS`);
+  }
+
   /** Passes a chunk on. A transport whose chunks are shared takes them back here. */
   protected deliver(taker: Subscriber<Uint8Array>, chunk: Uint8Array): void {
     taker.next(chunk);
   }
 
-  /** Bytes arrived; the leg may keep the chunk. What arrives after FIN is dropped. */
+  /** What is held outlives the call: a transport that will use the chunk's memory again answers a copy. */
+  protected holdable(chunk: Uint8Array): Uint8Array {
+    return chunk;
+  }
+
+  /** Bytes arrived. What arrives after FIN is dropped. */
   protected transportReceived(chunk: Uint8Array): void {
     if (this.life !== 'live' || this.inbound !== 'open') return;
     this.receivedBytes += chunk.length;
     if (this.reader === 'discarding') return;
     this.stamp();
     if (this.taker !== null && !this.isPaused && this.heldBytes === 0) return this.deliver(this.taker, chunk);
-    this.hold(chunk);
+    this.hold(this.holdable(chunk));
   }
 
   /** FIN arrived, after every byte. */
   protected transportEnded(): void {
     if (this.life !== 'live' || this.inbound !== 'open') return;
+    if (this.isHandshaking) return this.transportFailed(endedInHandshake, codeSentence(endedInHandshake) ?? '');
     if (this.heldBytes === 0) return this.concludeInbound();
     this.inbound = 'ending';
     this.tell({ type: 'ended', heldBytes: this.heldBytes });
@@ -220,6 +220,19 @@ export abstract class LegBase implements Leg, LedgerEntry {
     }
     this.close();
     this.announce({ type: 'failed', code, cause });
+  }
+
+  /** The handshake is done. What came early, and what was asked for meanwhile, takes its course now. */
+  protected transportSecured(by: Secured): void {
+    if (this.life !== 'live' || !this.isHandshaking) return;
+    this.tls = 'secured';
+    this.stamp();
+    this.tell({ type: 'secured', by });
+    this.transportDrained();
+    if (this.heldBytes > 0 && this.reader === 'holding') this.tell(held);
+    if (this.life === 'live' && this.outbound === 'ending') this.sendFin();
+    if (this.taker === null) this.settleReading();
+    else this.replay();
   }
 
   /** Everything that `send` took has been handed over. */
@@ -252,22 +265,7 @@ export abstract class LegBase implements Leg, LedgerEntry {
     if (this.life === 'live') this.finalSentBytes = this.countSent();
     this.life = 'released';
     this.ports.ledger.leave(this);
-    this.announce(released);
-    this.listener?.complete();
-    this.listener = null;
-  }
-
-  private stamp(): void {
-    this.stampedAtMs = this.ports.clock.nowMs();
-  }
-
-  /** Looks at the queue: has anything left it that was in it at the last look? */
-  private hasQueueMoved(): boolean {
-    const sent = this.countSent();
-    const hasMoved = this.seenSent < this.seenAccepted && sent > this.seenSent;
-    this.seenSent = sent;
-    this.seenAccepted = this.acceptedBytes;
-    return hasMoved;
+    this.announceLast(released);
   }
 
   /** Both FINs have passed: the transport closes by itself, and that is no failure. */
@@ -279,7 +277,7 @@ export abstract class LegBase implements Leg, LedgerEntry {
   private letGo(): boolean {
     if (this.life !== 'live') return false;
     this.stopLiving('letGo');
-    if (this.kept !== null) this.kept = noFacts;
+    this.forgetKept();
     return true;
   }
 
@@ -295,26 +293,9 @@ export abstract class LegBase implements Leg, LedgerEntry {
     if (this.life === 'live') this.announce(fact);
   }
 
-  private announce(fact: LegFact): void {
-    if (this.listener !== null) this.listener.next(fact);
-    else if (this.kept === noFacts) this.kept = [fact];
-    else this.kept?.push(fact);
-  }
-
-  private listenTo(subscriber: Subscriber<LegFact>): void {
-    if (this.kept === null) throw new ProxyError('SALLYPORT_INVARIANT', `facts$ ${subscribedTwice}`);
-    // A fact told while these are being told lines up behind them; letting go empties the line.
-    for (let index = 0; index < this.kept.length; index += 1) {
-      const fact = this.kept[index];
-      if (fact !== undefined) subscriber.next(fact);
-    }
-    this.kept = null;
-    if (this.life === 'released') subscriber.complete();
-    else this.listener = subscriber;
-  }
-
   private takeInto(subscriber: Subscriber<Uint8Array>): () => void {
-    if (this.reader !== 'holding') throw new ProxyError('SALLYPORT_INVARIANT', `bytes$ ${subscribedTwice}`);
+    if (this.reader !== 'holding')
+      throw new ProxyError('SALLYPORT_INVARIANT', 'bytes$ of a leg has one subscriber, and has had it');
     this.reader = 'taking';
     if (this.inbound === 'ended') {
       subscriber.complete();
@@ -331,7 +312,7 @@ export abstract class LegBase implements Leg, LedgerEntry {
     this.heldBytes += chunk.length;
     if (this.heldChunks.length >= heldChunksMax && !this.isReplaying) this.heldChunks = joined(this.heldChunks);
     this.settleReading();
-    if (this.reader === 'holding') this.tell(held);
+    if (this.reader === 'holding' && !this.isHandshaking) this.tell(held);
   }
 
   /** Hands over what is held, as far as the taker allows, and then goes on live. */
@@ -373,7 +354,7 @@ export abstract class LegBase implements Leg, LedgerEntry {
   }
 
   private settleReading(): void {
-    if (this.life !== 'live' || this.inbound !== 'open') return;
+    if (this.life !== 'live' || this.inbound !== 'open' || this.isHandshaking) return;
     const hasRoom = this.reader === 'holding' ? this.heldBytes < heldBytesMax : this.heldBytes === 0;
     const isWanted = hasRoom && !this.isPaused;
     if (isWanted === this.isReading) return;
@@ -387,14 +368,11 @@ export abstract class LegBase implements Leg, LedgerEntry {
   }
 }
 
-/** Shared and never written to: the lists that most legs have most of the time. */
+/** Shared and never written to: what most legs hold most of the time. */
 const noChunks: Uint8Array[] = [];
-const noFacts: LegFact[] = [];
 
 const held: LegFact = { type: 'held' };
 const ended: LegFact = { type: 'ended', heldBytes: 0 };
 const writable: LegFact = { type: 'writable' };
 const flushed: LegFact = { type: 'flushed' };
 const released: LegFact = { type: 'released' };
-
-const subscribedTwice = 'of a leg has one subscriber, and has had it';

@@ -21,8 +21,14 @@
  * 9. A chunk given to a `bytes$` subscriber is valid for the call only when `chunks` is `shared`. `write` may keep an
  *    `owned` chunk and must copy what it cannot pass on of a `shared` one.
  * 10. After `pause()` returns no chunk is delivered until `resume()`.
+ * 11. `secure` begins TLS in place, once, before `bytes$` is subscribed: what is held is the handshake's first bytes. Then
+ *     `secured` comes exactly once, unless the leg fails (a broken handshake is a failure, its alert sent) or is let go;
+ *     from there on the leg holds, delivers, writes and counts what is inside. `close_notify` is FIN. Until `secured`
+ *     no `held` and no `ended` is told: FIN during a handshake is a failure.
  */
+import type { SecureContext } from 'node:tls';
 import type { Observable, Observer } from 'rxjs';
+import type { Secured } from './tls/identity.ts';
 
 export interface Address {
   /** An IP address in its canonical text form, or a path for a UNIX socket; '' when unknown. */
@@ -37,9 +43,32 @@ export type LegFact =
   | { readonly type: 'ended'; readonly heldBytes: number }
   /** `code`: the operating system's (`ECONNRESET`) or ours (`SALLYPORT_…`); `cause`: its sentence. */
   | { readonly type: 'failed'; readonly code: string; readonly cause: string }
+  /** The handshake is done: what the leg holds from here on is what was inside. */
+  | { readonly type: 'secured'; readonly by: Secured }
   | { readonly type: 'writable' }
   | { readonly type: 'flushed' }
   | { readonly type: 'released' };
+
+/** How TLS is begun on a leg. */
+export type Handshake =
+  | {
+      readonly role: 'server';
+      readonly context: SecureContext;
+      /** What may be agreed to, best first; empty: nothing is negotiated. */
+      readonly alpn: readonly string[];
+      /** `require`: a client without a certificate fails. One with a bad certificate fails unless `none`. */
+      readonly clientAuth: 'none' | 'ask' | 'require';
+    }
+  | {
+      readonly role: 'client';
+      readonly context: SecureContext;
+      /** Sent as SNI unless it is an address, and what the certificate must cover. */
+      readonly serverName: string;
+      readonly alpn: readonly string[];
+      readonly verify: boolean;
+      /** SHA-256 of acceptable public keys, base64; empty = any. */
+      readonly pins: readonly string[];
+    };
 
 export type ChunkLifetime = 'owned' | 'shared';
 
@@ -72,6 +101,7 @@ export interface Leg extends Observer<Uint8Array> {
   release(): void;
   pause(): void;
   resume(): void;
+  secure(how: Handshake): void;
 }
 
 /** How much a leg holds before it stops reading: 64 KiB, one read of Node's. */

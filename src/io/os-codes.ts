@@ -1,14 +1,18 @@
 /**
- * What the operating system's codes mean: one table, for dials, live legs and listeners.
+ * What the operating system's codes mean: one table, for dials, live legs and listeners. TLS has its own (`tls/tls-codes.ts`).
  *
  * Decides: the close reason and whether another endpoint is worth a try. Pure. A code that is not in the table is handled
  * all the same, and whoever meets it says so through the report port.
  */
 import type { CloseReason } from '../machines/connection/close-reason.ts';
 import type { LegSide } from './ledger.ts';
+import { isTlsCode, tlsSentence } from './tls/tls-codes.ts';
 
 /** How a dial can fail. */
-export type DialReason = Extract<CloseReason, 'upstream.refused' | 'upstream.unreachable' | 'upstream.reset'>;
+export type DialReason = Extract<
+  CloseReason,
+  'upstream.refused' | 'upstream.unreachable' | 'upstream.reset' | 'upstream.tls'
+>;
 
 interface OsCodeMeaning {
   /** A clause, lower case, without a full stop. */
@@ -45,7 +49,6 @@ const codes = {
   EPERM: { says: 'the operation is not permitted', dial: 'upstream.unreachable', retryable: true },
   ENOENT: { says: 'there is no such path', dial: 'upstream.unreachable', retryable: true },
   EINVAL: { says: 'the system calls the address invalid', dial: 'upstream.unreachable', retryable: true },
-  EPROTO: { says: 'the protocol was broken', dial: 'upstream.reset', retryable: true },
   ENOTFOUND: { says: 'the name does not exist', dial: 'upstream.unreachable', retryable: true },
   ENODATA: { says: 'the name has no address', dial: 'upstream.unreachable', retryable: true },
   EAI_AGAIN: { says: 'name resolution failed for now', dial: 'upstream.unreachable', retryable: true },
@@ -64,28 +67,35 @@ const codes = {
   SALLYPORT_HANDLER_LEFT: { says: 'the handler left', dial: 'upstream.reset', retryable: false },
 } as const satisfies Record<string, OsCodeMeaning>;
 
-/** True exactly when the code is in the table. */
-export function isKnownCode(code: string): code is keyof typeof codes {
+/** True exactly when the code is in a table. */
+export function isKnownCode(code: string): boolean {
+  return isOsCode(code) || isTlsCode(code);
+}
+
+function isOsCode(code: string): code is keyof typeof codes {
   return Object.hasOwn(codes, code);
 }
 
 /** The table's clause, or null where it has none. */
 export function codeSentence(code: string): string | null {
-  return isKnownCode(code) ? codes[code].says : null;
+  return isOsCode(code) ? codes[code].says : tlsSentence(code);
 }
 
 /** The reason when a dial fails with this code. */
 export function dialReasonOf(code: string): DialReason {
-  return isKnownCode(code) ? codes[code].dial : 'upstream.unreachable';
+  if (isTlsCode(code)) return 'upstream.tls';
+  return isOsCode(code) ? codes[code].dial : 'upstream.unreachable';
 }
 
-/** True exactly when another endpoint may fare better: false where the shortage is our own. */
+/** True exactly when another endpoint may fare better: false where the shortage is our own, or the trust is missing. */
 export function isRetryable(code: string): boolean {
-  return !isKnownCode(code) || codes[code].retryable;
+  if (isTlsCode(code)) return false;
+  return !isOsCode(code) || codes[code].retryable;
 }
 
-/** The reason when a live leg fails: whatever the code, the peer's connection was cut; or a handler is at fault. */
+/** The reason when a live leg fails: TLS broke, or a handler is at fault; else the peer's connection was cut. */
 export function closeReasonOf(side: LegSide, code: string): CloseReason {
+  if (isTlsCode(code)) return `${side}.tls`;
   if (code === 'SALLYPORT_HANDLER_FAILED') return 'handler.failed';
   if (code === 'SALLYPORT_HANDLER_LEFT') return 'handler.completed';
   return side === 'downstream' ? 'downstream.reset' : 'upstream.reset';

@@ -5,6 +5,7 @@
  * A detector may be the embedder's: what it throws is contained here. Must never do: consume a byte.
  * Read first: `sniffer.ts`.
  */
+import type { Client } from '../routing/route-table.ts';
 import type { Leg } from './leg.ts';
 import { PeekBuffer, type Sniffer, type SniffOutcome } from './sniffer.ts';
 
@@ -16,21 +17,23 @@ export interface PeekOwner {
 }
 
 export class Peeking {
+  readonly sniffer: Sniffer;
   readonly #leg: Leg;
-  readonly #sniffer: Sniffer;
+  readonly #client: Client;
   readonly #owner: PeekOwner;
   #buffer: PeekBuffer | null = null;
   /** True exactly when the client's FIN was told before the bytes were handed on. */
   #hasEnded = false;
 
-  constructor(leg: Leg, sniffer: Sniffer, owner: PeekOwner) {
+  constructor(leg: Leg, sniffer: Sniffer, client: Client, owner: PeekOwner) {
     this.#leg = leg;
-    this.#sniffer = sniffer;
+    this.sniffer = sniffer;
+    this.#client = client;
     this.#owner = owner;
   }
 
   start(): void {
-    const outcome = this.#sniffer.first(this.#leg.remote.host);
+    const outcome = this.sniffer.first(this.#client);
     if (outcome !== null) return this.#owner.concluded(outcome);
     this.#buffer = new PeekBuffer();
     if (this.#leg.heldBytes > 0) this.look();
@@ -52,7 +55,7 @@ export class Peeking {
     if (this.#buffer === null || !this.#buffer.isDue(this.#leg.heldBytes, this.#hasEnded)) return;
     const prefix = this.#buffer.view(this.#leg.held);
     try {
-      this.#owner.concluded(this.#sniffer.look(this.#leg.remote.host, prefix, this.#hasEnded));
+      this.#owner.concluded(this.sniffer.look(this.#client, prefix, this.#hasEnded));
     } catch (error) {
       this.#owner.detectorFailed(error);
     }

@@ -7,9 +7,11 @@
  */
 import { classify, type Classification } from '../protocols/classify.ts';
 import { sniffBytesMax, type Detector, type Preface } from '../protocols/detector.ts';
+import { mayBeginRequest } from '../protocols/http1.ts';
 import { canRefuse } from '../protocols/refusals.ts';
 import type { RoutePlan } from '../routing/plan.ts';
-import type { RouteDecision, RouteTable } from '../routing/route-table.ts';
+import type { Client, RouteDecision, RouteTable } from '../routing/route-table.ts';
+import type { TlsPlan } from '../routing/tls-plan.ts';
 import type { CloseReason } from '../machines/connection/close-reason.ts';
 
 /** What was learnt of the client so far. */
@@ -23,6 +25,13 @@ export type SniffOutcome =
   | { readonly kind: 'routed'; readonly route: RoutePlan; readonly sighting: Sighting }
   /** HTTP, request by request: the bytes are surely HTTP's, and a route is chosen for each request. */
   | { readonly kind: 'served'; readonly sighting: Sighting }
+  /** A client hello whose best route terminates TLS. `alpn`: what to agree to, best first. */
+  | {
+      readonly kind: 'terminating';
+      readonly plan: TlsPlan;
+      readonly alpn: readonly string[];
+      readonly sighting: Sighting;
+    }
   /** `detail`: one clause for the record. */
   | {
       readonly kind: 'refused';
@@ -88,29 +97,32 @@ export class PeekBuffer {
 /** One listener's way of looking at clients. Shared by all its connections. */
 export class Sniffer {
   readonly table: RouteTable;
+  /** Looks at what is inside terminated TLS; null where nothing is terminated. */
+  readonly inside: Sniffer | null;
   /** Asked for the sake of an answer only, once a client is refused. */
   readonly #known: readonly Detector[];
 
   constructor(table: RouteTable, known: readonly Detector[]) {
     this.table = table;
+    this.inside = table.inside === null ? null : new Sniffer(table.inside, known);
     this.#known = known;
   }
 
   /** The outcome that needs no byte, or null. */
-  first(ip: string): SniffOutcome | null {
-    const decision = this.table.withoutBytes({ ip });
+  first(client: Client): SniffOutcome | null {
+    const decision = this.table.withoutBytes(client);
     if (decision === null || isRefusedInWords(decision)) return null;
-    return outcomeOf(decision, unseen);
+    return outcomeOf(decision, { protocol: null, preface: prefaceOf(client) });
   }
 
   /** @param ended true exactly when FIN has come. A detector that throws is the caller's to contain. */
-  look(ip: string, prefix: Uint8Array, ended: boolean): SniffOutcome {
-    const early = this.table.withoutBytes({ ip });
+  look(client: Client, prefix: Uint8Array, ended: boolean): SniffOutcome {
+    const early = this.table.withoutBytes(client);
     const detectors = early === null ? this.table.detectors : this.#known;
     const found = classify(detectors, prefix, ended);
     if (this.table.servesHttp) {
       const http = httpOf(found);
-      if (http !== null) return { kind: 'served', sighting: { protocol: http, preface: null } };
+      if (http !== null) return { kind: 'served', sighting: { protocol: http, preface: prefaceOf(client) } };
     }
     if (found.kind === 'needsMore') {
       const { suspected } = found;
@@ -120,16 +132,30 @@ export class Sniffer {
       const sighting: Sighting = { protocol: found.protocol, preface: null };
       return { kind: 'refused', reason: 'downstream.malformed', route: null, sighting, detail: found.detail };
     }
-    const sighting = sightingOf(found);
-    const decision = this.table.decide({ ip, protocol: sighting.protocol, preface: sighting.preface });
-    return outcomeOf(decision, this.#recognise(decision, sighting, prefix));
+    const seen = sightingOf(found);
+    const sighting: Sighting = { protocol: seen.protocol, preface: prefaceOf(client) ?? seen.preface };
+    const subject = { ...client, protocol: sighting.protocol, preface: sighting.preface };
+    const decision = this.table.decide(subject);
+    if (decision.kind === 'route' && decision.route.tls !== null && client.tls === null) {
+      const { tls: plan } = decision.route;
+      return { kind: 'terminating', plan, alpn: this.table.offeredAlpn(subject, decision.route), sighting };
+    }
+    const known = this.#recognise(decision, sighting, prefix);
+    if (known.protocol === null && this.#isForHttp(decision, prefix))
+      return { kind: 'served', sighting: { protocol: 'http', preface: prefaceOf(client) } };
+    return outcomeOf(decision, known);
+  }
+
+  /** Nobody else takes the client, and what it sends is as far from HTTP as a slip: HTTP tells it what is wrong. */
+  #isForHttp(decision: RouteDecision, prefix: Uint8Array): boolean {
+    return decision.kind === 'refused' && this.table.servesHttp && mayBeginRequest(prefix);
   }
 
   /** The outcome for a client that stays silent: where no such route is for it, it is waited for like any other. */
-  serverFirst(ip: string): SniffOutcome {
-    const route = this.table.serverFirst({ ip });
+  serverFirst(client: Client): SniffOutcome {
+    const route = this.table.serverFirst(client);
     if (route === null) return { kind: 'waiting', answerable: false, suspected: null };
-    return outcomeOf({ kind: 'route', route }, unseen);
+    return outcomeOf({ kind: 'route', route }, { protocol: null, preface: prefaceOf(client) });
   }
 
   /** What a refused client speaks, although no route asked, so that it can be answered in its own protocol. */
@@ -163,6 +189,11 @@ function outcomeOf(decision: RouteDecision, sighting: Sighting): SniffOutcome {
 function httpOf(found: Classification): 'http' | 'h2c' | null {
   const protocol = found.kind === 'needsMore' ? found.suspected : found.kind === 'unknown' ? null : found.protocol;
   return protocol === 'http' || (protocol === 'h2c' && found.kind === 'recognised') ? protocol : null;
+}
+
+/** Behind terminated TLS the handshake has named the host: what is inside names one for each request, or none. */
+function prefaceOf({ tls }: Client): Preface | null {
+  return tls === null ? null : { serverName: tls.serverName, alpn: tls.alpn === null ? [] : [tls.alpn] };
 }
 
 function sightingOf(found: Classification): Sighting {

@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
+import type { TLSSocket } from 'node:tls';
 
 /**
  * True exactly when the kernel no longer knows the peer. In an `end` handler, before our own FIN, that means RST: before
@@ -23,6 +24,26 @@ export function bytesTaken(socket: Socket): number | null {
   if (handle === null || !('bytesWritten' in handle) || !('writeQueueSize' in handle)) return null;
   const { bytesWritten, writeQueueSize } = handle;
   return typeof bytesWritten === 'number' && typeof writeQueueSize === 'number' ? bytesWritten - writeQueueSize : null;
+}
+
+/** Bytes that wait in this process until the kernel takes them; null when that is not known. */
+export function bytesQueued(socket: Socket): number | null {
+  const handle = handleOf(socket);
+  if (handle === null || !('writeQueueSize' in handle)) return null;
+  return typeof handle.writeQueueSize === 'number' ? handle.writeQueueSize : null;
+}
+
+/**
+ * What is wrong with the chain of the other end's certificate, as a code; null exactly when it was verified. Only the
+ * handle of TLS knows it in the server's role without a tls.Server, so a handle that does not say is a distrusted one.
+ */
+export function verificationCode(socket: TLSSocket): string | null {
+  const handle = handleOf(socket);
+  if (handle === null || !isTlsHandle(handle)) return 'SALLYPORT_TLS_UNVERIFIED';
+  const error = handle.verifyError();
+  if (error === null || error === undefined) return null;
+  const code: unknown = typeof error === 'object' && 'code' in error ? error.code : null;
+  return typeof code === 'string' ? code : 'SALLYPORT_TLS_UNVERIFIED';
 }
 
 /** True exactly when RST can be sent: a TCP handle, not a pipe. */
@@ -44,6 +65,15 @@ interface TcpHandle {
 
 function isTcpHandle(handle: object): handle is TcpHandle {
   return 'getpeername' in handle && typeof handle.getpeername === 'function';
+}
+
+interface TlsHandle {
+  /** An error with a code, or nothing. */
+  verifyError(): unknown;
+}
+
+function isTlsHandle(handle: object): handle is TlsHandle {
+  return 'verifyError' in handle && typeof handle.verifyError === 'function';
 }
 
 function handleOf(socket: Socket): object | null {

@@ -4,16 +4,18 @@
  * Decides nothing: it translates Node's events into facts and the leg's commands into Node's calls. Every listener is a
  * shared named function that finds its leg by one symbol, and all are attached in the constructor, before the socket can
  * say anything. The error listener stays for good: a late error must never end the process.
+ * TLS is a second socket over the first one's handle: bytes go through it, and the first one stays what is closed.
  * Read first: `leg.ts` for the laws, `leg-base.ts` for what all legs share. The trials behind the odd corners are noted
  * where they are.
  */
 import { plainHost } from './address-text.ts';
 import { connect, isIP, type Socket as NodeSocket } from 'node:net';
 import type { LegSide } from './ledger.ts';
-import type { Address, ChunkLifetime } from './leg.ts';
+import type { Address, ChunkLifetime, Handshake } from './leg.ts';
 import { LegBase, type LegPorts } from './leg-base.ts';
 import { causeOf, closedSilently, codeOf, codeSentence } from './os-codes.ts';
-import { bytesTaken, canReset, hasHandle, isPeerGone } from './socket-handle.ts';
+import { bytesQueued, bytesTaken, canReset, hasHandle, isPeerGone } from './socket-handle.ts';
+import { TlsPart } from './tls/tls-part.ts';
 
 /** When an idle connection is probed for the first time: shorter than common NAT entries live. */
 export const keepAliveProbeMs = 60_000;
@@ -35,6 +37,10 @@ interface Attempt {
  * @param host an IP address: no name is ever looked up here.
  */
 export function openSocket(host: string, port: number, ports: LegPorts, opening: Opening): SocketLeg {
+  const received = (count: number): boolean => {
+    leg.received(readInto.subarray(0, count));
+    return true;
+  };
   const socket = connect({
     host,
     port,
@@ -43,8 +49,27 @@ export function openSocket(host: string, port: number, ports: LegPorts, opening:
     keepAlive: true,
     keepAliveInitialDelay: keepAliveProbeMs,
     autoSelectFamily: false,
+    onread: { buffer: readInto, callback: received },
   });
-  return new SocketLeg(socket, 'upstream', ports, { opening, address: { host, port } });
+  const leg = new SocketLeg(socket, 'upstream', ports, { opening, address: { host, port } });
+  return leg;
+}
+
+const chunkBytesMax = 65_536;
+
+/**
+ * What upstream sockets read into, all of them: a chunk is used up before the next one is read. Memory of its own for each
+ * read would be outside the heap, and under load that makes the collector mark everything several times a second.
+ */
+const readInto = Buffer.allocUnsafeSlow(chunkBytesMax);
+
+/** What a shared chunk is copied to before it is written; used again as long as the kernel takes all of it at once. */
+let spare = Buffer.allocUnsafeSlow(chunkBytesMax);
+
+function copied(chunk: Uint8Array): Buffer {
+  if (chunk.length > chunkBytesMax) return Buffer.from(chunk);
+  spare.set(chunk);
+  return spare.subarray(0, chunk.length);
 }
 
 /** 4, 6, or 0 for what is not an IP address. */
@@ -61,21 +86,31 @@ declare module 'net' {
 }
 
 export class SocketLeg extends LegBase {
-  readonly chunks = 'owned';
+  readonly chunks: ChunkLifetime;
+  /** Of the operating system's handle. */
   private readonly socket: NodeSocket;
+  /** Where bytes come from and go to: the same, or TLS over it. */
+  private stream: NodeSocket;
+  private inside: TlsPart | null;
   private opening: Opening | null;
   /** Where it was dialled; null for an accepted socket. */
   private readonly dialled: Address | null;
   /** True exactly when RST waits for a FIN that is being handed over. */
   private isAborting: boolean;
+  /** True exactly when one more chunk is taken before reading stops. */
+  private isToPause: boolean;
 
   /** @param socket with `allowHalfOpen`; connected, unless it is an `attempt`. */
   constructor(socket: NodeSocket, side: LegSide, ports: LegPorts, attempt: Attempt | null = null) {
     super(side, ports);
+    this.chunks = attempt === null ? 'owned' : 'shared';
     this.socket = socket;
+    this.stream = socket;
+    this.inside = null;
     this.opening = attempt?.opening ?? null;
     this.dialled = attempt?.address ?? null;
     this.isAborting = false;
+    this.isToPause = false;
     socket[legOf] = this;
     socket.on('error', onError);
     socket.on('close', onClose);
@@ -103,6 +138,9 @@ export class SocketLeg extends LegBase {
   /** @internal */
   received(chunk: Uint8Array): void {
     this.transportReceived(chunk);
+    if (!this.isToPause) return;
+    this.isToPause = false;
+    this.stream.pause();
   }
 
   /** @internal Before Node 26 a reset that comes with data looks like an end; the kernel knows better. */
@@ -114,13 +152,28 @@ export class SocketLeg extends LegBase {
 
   /** @internal */
   drained(): void {
-    this.transportDrained();
+    if (this.inside !== null && !this.inside.pump()) return;
+    if (this.inside !== null && this.outbound === 'ending') this.stream.end();
+    else this.transportDrained();
   }
 
   /** @internal */
   finished(): void {
     if (this.isAborting) this.resetNow();
     else this.transportFlushed();
+  }
+
+  /** @internal The handshake is done, as far as Node is concerned. */
+  handshook(): void {
+    const outcome = this.inside?.outcome() ?? null;
+    if (outcome === null) return;
+    if ('code' in outcome) this.transportFailed(outcome.code, outcome.cause);
+    else this.transportSecured(outcome);
+  }
+
+  /** @internal A session to resume with next time. */
+  gotSession(session: Buffer): void {
+    this.inside?.keep(session);
   }
 
   /** @internal */
@@ -135,52 +188,96 @@ export class SocketLeg extends LegBase {
     this.transportClosed();
   }
 
+  /** A socket with `onread` would not see FIN while it is paused: it is paused when the next chunk has come, and is held. */
   protected setReading(isWanted: boolean): void {
-    if (isWanted) this.socket.resume();
-    else this.socket.pause();
+    this.isToPause = !isWanted && this.isReadDirectly;
+    if (isWanted) this.stream.resume();
+    else if (!this.isToPause) this.stream.pause();
   }
 
   protected send(chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
-    if (this.socket.write(lifetime === 'owned' ? chunk : Buffer.from(chunk)) || this.socket.writableLength === 0)
-      return true;
-    this.countSent();
-    return false;
+    if (this.inside !== null) return this.inside.send(lifetime === 'owned' ? chunk : Buffer.from(chunk));
+    const hasRoom = this.socket.write(lifetime === 'owned' ? chunk : copied(chunk));
+    if (this.socket.writableLength === 0) return true;
+    // What waits to be written is the socket's now.
+    if (lifetime === 'shared') spare = Buffer.allocUnsafeSlow(chunkBytesMax);
+    if (!hasRoom) this.countSent();
+    return hasRoom;
+  }
+
+  protected override holdable(chunk: Uint8Array): Uint8Array {
+    return this.chunks === 'owned' ? chunk : Buffer.from(chunk);
   }
 
   protected sendFin(): void {
-    this.socket.on('finish', onFinish);
-    this.socket.end();
+    this.stream.on('finish', onFinish);
+    if (this.inside === null || this.inside.pump()) this.stream.end();
+  }
+
+  /** What is held goes back in front of what the socket has buffered; a socket that flows would lose it. */
+  protected override beginTls(how: Handshake, first: readonly Uint8Array[]): void {
+    const { socket } = this;
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+    socket.off('drain', onDrain);
+    socket.pause();
+    for (const chunk of first.toReversed()) socket.unshift(chunk);
+    const inside = new TlsPart(socket, how);
+    this.inside = inside;
+    this.stream = inside.socket;
+    inside.socket[legOf] = this;
+    inside.socket.on('error', onError);
+    inside.socket.on('_tlsError', onError);
+    inside.socket.on(inside.doneEvent, onHandshake);
+    if (how.role === 'client') inside.socket.on('session', onSession);
+    this.attach();
   }
 
   /**
    * While a FIN is being handed over, which takes one turn of the loop, libuv refuses to reset and Node then forgets the
-   * handle without closing it (tried on 20 and 26): so RST waits for that turn.
+   * handle without closing it (tried on 20 and 26): so RST waits for that turn. `close_notify` goes before FIN, and may
+   * wait for a peer that does not read: that one is not waited for.
    */
   protected abort(): void {
-    const { writableEnded, writableFinished, writableLength, destroyed } = this.socket;
-    if (destroyed) this.close();
-    else if (writableEnded && !writableFinished && writableLength === 0) this.isAborting = true;
+    const { writableEnded, writableFinished, writableLength } = this.stream;
+    const isEnding = writableEnded && !writableFinished && writableLength === 0;
+    if (this.socket.destroyed || (isEnding && this.inside !== null && bytesQueued(this.socket) !== 0)) this.close();
+    else if (isEnding) this.isAborting = true;
     else this.resetNow();
   }
 
+  /** A secured leg that is released says so inside TLS first, or its FIN would look like a cut. */
   protected close(): void {
     this.opening = null;
-    this.socket.destroy();
+    if (this.inside === null || this.life !== 'letGo' || !this.inside.mayEnd) {
+      this.socket.destroy();
+      return;
+    }
+    this.stream.end();
+    setImmediate(() => this.socket.destroy());
   }
 
   protected countSent(): number {
+    if (this.inside !== null) return this.acceptedBytes - this.inside.queuedBytes;
     return bytesTaken(this.socket) ?? this.acceptedBytes - this.socket.writableLength;
   }
 
   protected isTransportGone(): boolean {
-    return this.socket.destroyed || (!this.socket.connecting && !hasHandle(this.socket));
+    if (this.opening !== null) return this.socket.destroyed;
+    // A socket that is destroyed has let go of its handle. Asked for every request that goes out on a kept connection.
+    return !hasHandle(this.socket) || (this.inside !== null && this.stream.destroyed);
   }
 
-  /** Attaching `data` sets the socket flowing, from the next turn of the loop on. */
+  /** True exactly when chunks come by `onread`. */
+  private get isReadDirectly(): boolean {
+    return this.chunks === 'shared' && this.inside === null;
+  }
+
+  /** Attaching `data` sets a socket flowing, from the next turn of the loop on. A dialled one is told by `onread`. */
   private attach(): void {
-    this.socket.on('data', onData);
-    this.socket.on('end', onEnd);
-    this.socket.on('drain', onDrain);
+    if (!this.isReadDirectly) this.stream.on('data', onData);
+    this.stream.on('end', onEnd);
+    this.stream.on('drain', onDrain);
   }
 
   private resetNow(): void {
@@ -213,6 +310,14 @@ function onDrain(this: NodeSocket): void {
 
 function onFinish(this: NodeSocket): void {
   this[legOf]?.finished();
+}
+
+function onHandshake(this: NodeSocket): void {
+  this[legOf]?.handshook();
+}
+
+function onSession(this: NodeSocket, session: Buffer): void {
+  this[legOf]?.gotSession(session);
 }
 
 function onError(this: NodeSocket, error: Error): void {

@@ -7,22 +7,25 @@ import { stateOf } from '../machines/chart/chart.ts';
 import type { TimelineEntry } from './reports.ts';
 
 export class Timeline {
-  /** State, milliseconds when it was entered and the event that left the one before, three by three. */
+  /**
+   * State, microseconds from the first step until it was entered, and the event that left the one before, three by three.
+   * Whole numbers, because an array has no room for others: each would be an object of its own.
+   */
   readonly #steps: (string | number)[] = [];
   #state = '';
-  #enteredMs = 0;
+  #beganMs = 0;
 
   get enteredMs(): number {
-    return this.#enteredMs;
+    return this.#beganMs + Number(this.#steps.at(-2) ?? 0) / 1000;
   }
 
   /** Substates within one state are not steps. */
   moved(to: string, event: string, nowMs: number): void {
     const state = stateOf(to);
     if (state === this.#state) return;
+    if (this.#state === '') this.#beganMs = nowMs;
     this.#state = state;
-    this.#enteredMs = nowMs;
-    this.#steps.push(state, nowMs, event);
+    this.#steps.push(state, Math.round((nowMs - this.#beganMs) * 1000), event);
   }
 
   /** @param endMs the end of the last stay: now for a live connection. CLOSED is an end, not a stay. */
@@ -34,7 +37,7 @@ export class Timeline {
       const from = Number(this.#steps[at + 1]);
       const next = this.#steps[at + 4];
       const event = this.#steps[at + 5];
-      const ms = (next === undefined ? endMs : Number(next)) - from;
+      const ms = next === undefined ? endMs - this.#beganMs - from / 1000 : (Number(next) - from) / 1000;
       entries.push({ state, ms: round(ms), event: event === undefined ? null : readable(String(event)) });
     }
     return entries;

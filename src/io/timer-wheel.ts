@@ -5,6 +5,8 @@
  * and the wheel's share a window, so arming and cancelling cost the same however many timers there are, and the next
  * tick with work is found in two bitmap words per level. Timers fire within one tick after they are due, never before;
  * within a tick in no particular order.
+ * A timer that was just armed waits in a list beside the wheel until there are many, or until the wheel is advanced: most
+ * timers of a busy proxy are cancelled within milliseconds, and those are never put on the wheel.
  * Must never do: read a clock or arm a system timer; `clock.ts` does both and follows `wakeMs`.
  */
 import type { Timer, TimerTarget } from './clock.ts';
@@ -24,6 +26,8 @@ export class TimerWheel {
   /** Two words of 32 slots per level; a bit is set exactly when the slot is not empty. */
   readonly #occupied = new Int32Array(levelCount * 2);
   readonly #expiring = new WheelEntry(0, idle, noSlot);
+  /** Armed, or cancelled since, and not on the wheel yet. */
+  readonly #fresh: WheelEntry[] = [];
   /** The last tick whose timers have fired. */
   #tick = 0;
   /** The next tick with work, or an earlier one whose timers were cancelled since. */
@@ -44,17 +48,30 @@ export class TimerWheel {
     if (this.armedCount === 0) {
       this.#tick = Math.max(this.#tick, Math.floor(nowMs / tickMs));
       this.#wakeTick = Infinity;
+      this.#fresh.length = 0;
+    } else if (this.#fresh.length === freshMax) {
+      this.#placeFresh();
     }
     this.armedCount += 1;
-    this.#place(entry, Math.max(tickOf(entry), this.#tick + 1));
+    entry.isFresh = true;
+    this.#fresh.push(entry);
+    const dueTick = Math.max(tickOf(entry), this.#tick + 1);
+    if (dueTick < this.#wakeTick) this.#wakeTick = dueTick;
     return entry;
   }
 
   /** Idempotent; harmless after the timer has fired. */
   cancel(timer: Timer): void {
-    if (!(timer instanceof WheelEntry) || timer.next === timer) return;
-    this.armedCount -= 1;
-    this.#unlink(timer);
+    if (!(timer instanceof WheelEntry)) return;
+    if (timer.isFresh) {
+      // It stays in the list as an empty shell, which keeps nobody alive.
+      timer.isFresh = false;
+      timer.target = idle;
+      this.armedCount -= 1;
+    } else if (timer.next !== timer) {
+      this.armedCount -= 1;
+      this.#unlink(timer);
+    }
   }
 
   /**
@@ -63,13 +80,27 @@ export class TimerWheel {
    */
   advance(nowMs: number, failed: (error: unknown) => void): void {
     const nowTick = Math.floor(nowMs / tickMs);
+    this.#placeFresh();
     for (let next = this.#nextTick(); next <= nowTick; next = this.#nextTick()) {
       this.#tick = next;
       this.#collect(next);
       this.#fire(failed);
+      this.#placeFresh();
     }
     this.#tick = Math.max(this.#tick, nowTick);
     this.#wakeTick = this.#nextTick();
+  }
+
+  /** Puts on the wheel what has been armed since the last time, and is still armed. */
+  #placeFresh(): void {
+    const fresh = this.#fresh;
+    for (let index = 0; index < fresh.length; index += 1) {
+      const entry = fresh[index];
+      if (entry === undefined || !entry.isFresh) continue;
+      entry.isFresh = false;
+      this.#place(entry, Math.max(tickOf(entry), this.#tick + 1));
+    }
+    fresh.length = 0;
   }
 
   /** Links the entry at the lowest level at which its tick differs from the wheel's only within one window. */
@@ -170,8 +201,10 @@ export class TimerWheel {
 /** An armed timer, or the head of a slot's ring (whose `slot` is then its own index). Linked to itself when not armed. */
 class WheelEntry implements Timer {
   readonly dueMs: number;
-  readonly target: TimerTarget;
+  target: TimerTarget;
   readonly slot: number;
+  /** True exactly while it is armed and not on the wheel yet. */
+  isFresh = false;
   next: WheelEntry = this;
   previous: WheelEntry = this;
 
@@ -181,6 +214,9 @@ class WheelEntry implements Timer {
     this.slot = slot;
   }
 }
+
+/** So many timers may wait beside the wheel. More than are armed while a request lives, at any usual load. */
+const freshMax = 1024;
 
 const noSlot = -1;
 const idle: TimerTarget = { onTimer: () => {} };

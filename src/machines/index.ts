@@ -7,6 +7,8 @@ export { connectionMachine } from './connection/machine.ts';
 export { exchangeMachine } from './exchange/machine.ts';
 export { pooledMachine } from './pooled/machine.ts';
 export { proxyMachine } from './proxy/machine.ts';
+export { endpointMachine } from './endpoint/machine.ts';
+export { certificateMachine } from './certificate/machine.ts';
 export { createConnectionChart, restoreConnection } from './connection/connection-chart.ts';
 export type { ConnectionChart, ConnectionHost, PersistedConnection } from './connection/connection-chart.ts';
 export { createExchangeChart } from './exchange/exchange-chart.ts';

@@ -21,7 +21,8 @@ export class Counters {
   readonly #closedByReason = new Map<CloseReason, number>();
   readonly #refusedByReason = new Map<CloseReason, number>();
   readonly #exchangesByReason = new Map<CloseReason, number>();
-  readonly #exchangesByStatus = new Map<number | null, number>();
+  /** By status; 0 is for those that got none. */
+  readonly #exchangesByStatus = new Float64Array(statusMax + 1);
 
   connectionOpened(): void {
     this.#accepted += 1;
@@ -48,7 +49,8 @@ export class Counters {
   exchangeClosed(reason: CloseReason, status: number | null): void {
     this.#exchangesClosed += 1;
     countOne(this.#exchangesByReason, reason);
-    countOne(this.#exchangesByStatus, status);
+    const index = status ?? 0;
+    this.#exchangesByStatus[index] = (this.#exchangesByStatus[index] ?? 0) + 1;
   }
 
   invariantBroken(): void {
@@ -77,16 +79,22 @@ export class Counters {
         live: this.#exchangesOpened - this.#exchangesClosed,
         closed: this.#exchangesClosed,
         closedByReason: Object.fromEntries(this.#exchangesByReason),
-        closedByStatus: Object.fromEntries(
-          [...this.#exchangesByStatus].map(([status, count]) => [status ?? 'none', count]),
-        ),
+        closedByStatus: this.#byStatus(),
       },
       invariantViolations: this.#invariantViolations,
       handlerFailures: this.#handlerFailures,
       releasesOverdue: this.#releasesOverdue,
     };
   }
+
+  #byStatus(): Record<string, number> {
+    const counts = [...this.#exchangesByStatus.entries()].filter(([, count]) => count > 0);
+    return Object.fromEntries(counts.map(([status, count]) => [status === 0 ? 'none' : status, count]));
+  }
 }
+
+/** No status of HTTP has four digits. */
+const statusMax = 999;
 
 function countOne<Name>(counts: Map<Name, number>, name: Name): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -110,7 +110,9 @@ class Bus implements EventBus {
   }
 
   hasListeners(name: ProxyEventName): boolean {
-    return this.#listeners.some((listener) => listener.name === null || listener.name === name);
+    return (
+      this.#listeners.length > 0 && this.#listeners.some((listener) => listener.name === null || listener.name === name)
+    );
   }
 
   #add(name: ProxyEventName | null, hear: (event: ProxyEvent) => void, end: () => void): () => void {

@@ -9,8 +9,9 @@ import { addressText } from '../io/address-text.ts';
 import type { ClosedRecord, ExchangeRecord, Refusal, Trouble } from '../io/reports.ts';
 import { durationText, explainClose } from '../machines/chart/explain.ts';
 import type { CloseReason, PlainReason } from '../machines/connection/close-reason.ts';
-import type { Logger, ProxyEvent } from '../proxy-api.ts';
+import type { CertificateEvent, Logger, ProxyEvent } from '../proxy-api.ts';
 import type { LogLevel } from '../routing/plan.ts';
+import { certificateLevel, certificateSentence } from './certificate-lines.ts';
 import { containPromise } from './contain-promise.ts';
 import { explainExchangeRecord } from './explain-exchange.ts';
 
@@ -21,6 +22,7 @@ type Fields = Parameters<Logger['log']>[1];
 export type FoldedExchanges = { readonly event: 'exchange.folded'; readonly count: number } & Refusal;
 
 type Told = ProxyEvent | FoldedExchanges;
+type Uncertified = Exclude<Told, CertificateEvent>;
 
 interface Line {
   readonly fields: Fields;
@@ -62,6 +64,7 @@ export class EventLog {
   }
 
   #levelOf(event: Told): LineLevel {
+    if (isOfCertificates(event)) return certificateLevel(event);
     if (event.event !== 'limits.derived') return levelOf(event);
     if (event.maxConnections === event.configured) return 'debug';
     return event.configured === this.#options.maxConnectionsDefault ? 'info' : 'warn';
@@ -127,7 +130,11 @@ export function levelOfExchange(reason: CloseReason): LineLevel {
   return reason === 'completed' ? 'debug' : levelOfReason(reason);
 }
 
-function levelOf(event: Exclude<Told, { event: 'limits.derived' }>): LineLevel {
+function isOfCertificates(event: Told): event is CertificateEvent {
+  return event.event.startsWith('certificate.');
+}
+
+function levelOf(event: Exclude<Uncertified, { event: 'limits.derived' }>): LineLevel {
   switch (event.event) {
     case 'exchange.closed':
     case 'exchange.folded':
@@ -149,6 +156,7 @@ function levelOf(event: Exclude<Told, { event: 'limits.derived' }>): LineLevel {
 }
 
 function lineOf(event: Told): Line {
+  if (isOfCertificates(event)) return { fields: { ...event }, message: certificateSentence(event) };
   switch (event.event) {
     case 'exchange.closed':
       return { fields: exchangeFields(event), message: explainExchangeRecord(event).sentence };

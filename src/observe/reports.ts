@@ -37,7 +37,9 @@ export interface ReportsParts {
 
 export function createReports(parts: ReportsParts): Reports {
   const { bus, records, exchanges, counters, fold, closedFold, log } = parts;
-  const isHeard = (name: ProxyEvent['event']): boolean => bus.hasListeners(name) || log.wants('debug');
+  // What the log wants is settled when it is opened.
+  const isLogged = log.wants('debug');
+  const isHeard = (name: ProxyEvent['event']): boolean => isLogged || bus.hasListeners(name);
   const tell = (event: ProxyEvent): void => {
     log.write(event);
     bus.publish(event);

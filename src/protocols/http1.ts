@@ -28,6 +28,21 @@ export function isSurelyHttp(prefix: Uint8Array): boolean {
   return targetEnd > methodEnd + 1 && compareText(prefix, targetEnd, versionStart) === 'equal';
 }
 
+/**
+ * True exactly when a request may begin like this, if only one that is answered with an error: after empty lines, a token
+ * that a blank or the end of the line follows, as far as the bytes go. For ports on which nothing but HTTP is served. @see RFC 9112 §2.2
+ */
+export function mayBeginRequest(prefix: Uint8Array): boolean {
+  let start = 0;
+  while (start < prefix.length && isLineEnd(prefix, start)) start += 1;
+  const end = endOfToken(prefix, start, prefix.length);
+  return end === prefix.length || (end > start && (byteAt(prefix, end) === blank || isLineEnd(prefix, end)));
+}
+
+function isLineEnd(prefix: Uint8Array, index: number): boolean {
+  return byteAt(prefix, index) === carriageReturn || byteAt(prefix, index) === lineFeed;
+}
+
 const commonMethods = ['GET ', 'HEAD ', 'POST ', 'PUT ', 'PATCH ', 'DELETE ', 'OPTIONS ', 'CONNECT ', 'TRACE '];
 const versionStart = ' HTTP/1.';
 /** Longer than any registered method; a longer first word is some other protocol's. */

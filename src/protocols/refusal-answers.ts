@@ -127,6 +127,7 @@ const answers: ReadonlyMap<CloseReason, RefusalAnswer> = new Map<CloseReason, Re
       says: 'the request is malformed',
     },
   ],
+  ['handler.failed', { ...internalError, says: 'the handler failed' }],
   ['upstream.refused', { ...unavailable, proxyError: 'connection_refused' }],
   ['upstream.unreachable', unavailable],
   ['upstream.reset', { ...unavailable, proxyError: 'connection_terminated' }],

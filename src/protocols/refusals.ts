@@ -7,17 +7,24 @@
  * @see RFC 9110 §15, RFC 9209 (Proxy-Status), RFC 8446 §6 (alerts), PostgreSQL "ErrorResponse"
  */
 import type { CloseReason } from '../machines/connection/close-reason.ts';
+import { dateText } from './http/own-answer.ts';
 import { reasonPhrase } from './http/reason-phrase.ts';
 import { answerFor, type RefusalAnswer } from './refusal-answers.ts';
 
 /**
  * @param protocol a detector's name.
  * @param connectionId printable ASCII; other characters are dropped.
+ * @param wallMs what HTTP's Date says; milliseconds since 1970.
  * @returns what to write before FIN; null when the protocol has no way to say no.
  */
-export function refusal(protocol: string, reason: CloseReason, connectionId: string): Uint8Array | null {
+export function refusal(
+  protocol: string,
+  reason: CloseReason,
+  connectionId: string,
+  wallMs: number,
+): Uint8Array | null {
   const write = writers.get(protocol);
-  return write === undefined ? null : write(answerFor(reason), connectionId.replaceAll(/[^\x21-\x7e]/g, ''));
+  return write === undefined ? null : write(answerFor(reason), connectionId.replaceAll(/[^\x21-\x7e]/g, ''), wallMs);
 }
 
 /** True exactly when `refusal` has something to write to a client of this protocol. */
@@ -25,7 +32,7 @@ export function canRefuse(protocol: string): boolean {
   return writers.has(protocol);
 }
 
-type Writer = (answer: RefusalAnswer, connectionId: string) => Uint8Array;
+type Writer = (answer: RefusalAnswer, connectionId: string, wallMs: number) => Uint8Array;
 
 const writers: ReadonlyMap<string, Writer> = new Map([
   ['http', writeHttp],
@@ -36,11 +43,12 @@ const writers: ReadonlyMap<string, Writer> = new Map([
 
 const encoder = new TextEncoder();
 
-function writeHttp(answer: RefusalAnswer, connectionId: string): Uint8Array {
+function writeHttp(answer: RefusalAnswer, connectionId: string, wallMs: number): Uint8Array {
   const body = `${answer.says} (connection ${connectionId})\n`;
   return encoder.encode(
     [
       `HTTP/1.1 ${answer.status} ${reasonPhrase(answer.status)}`,
+      `Date: ${dateText(wallMs)}`,
       'Content-Type: text/plain; charset=utf-8',
       `Content-Length: ${body.length}`,
       'Cache-Control: no-store',

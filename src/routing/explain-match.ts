@@ -3,28 +3,34 @@
  * `sallyport explain` show.
  *
  * Decides nothing of its own: the decision is the table's, this only says which criterion failed first and in words.
- * A query that names no protocol is taken as what its other parts suggest: ALPN means TLS; a path, method, header or query
- * means HTTP; a host means TLS or HTTP, whichever finds a route. Where HTTP is served, what is not said of a request is
- * `GET /` without fields.
+ * Who is imagined is told by `imagined-client.ts`. Where a route terminates TLS, the answer is that of the inside.
  * Must never do: run on a connection's path; it is for people.
  */
-import { type ImaginedClient, sentenceOf, whatFailed, whyNotFirst } from './explain-words.ts';
-import { normaliseHost } from './match-host.ts';
+import { sentenceOf, whatFailed, whyNotFirst } from './explain-words.ts';
+import { type ImaginedClient, imagineClients, unknownClient } from './imagined-client.ts';
 import { RequestView } from './match-request.ts';
-import { escapeBeyondAscii, normalisePath } from './path.ts';
+import { normalisePath } from './path.ts';
 import type { RoutePlan } from './plan.ts';
 import { asksForPort } from './port-range.ts';
-import { hasTargetFor } from './request-table.ts';
+import { agreedAlpn, hasTargetFor, takesAgreed } from './request-table.ts';
 import type { Client, RequestDecision, RequestSubject, RouteDecision, RouteSubject } from './route-decision.ts';
 import type { RouteMatcher } from './route-match.ts';
 import type { RouteTable } from './route-table.ts';
+import type { TlsVersion } from './tls-plan.ts';
 
 /** What is known about a client that is only imagined. */
 export interface MatchQuery {
   readonly port: number;
+  /** The name that is asked for by SNI, and by Host. */
   readonly host?: string;
   /** A detector's name, or `websocket`. */
   readonly protocol?: string;
+  /** True: TLS comes first, and `protocol` is what is spoken inside of it. Not said: whichever finds a route. */
+  readonly tls?: boolean;
+  /** The SNI where it is not `host`. */
+  readonly serverName?: string;
+  /** Default: the newest that the route speaks. */
+  readonly tlsVersion?: TlsVersion;
   readonly alpn?: readonly string[];
   readonly clientIp?: string;
   /** With a query or without, as in a URL; looked at where HTTP is served, like everything below. */
@@ -38,6 +44,8 @@ export interface MatchQuery {
 export type MatchCriterion =
   | 'ports'
   | 'clientIp'
+  | 'tlsVersion'
+  | 'tls'
   | 'protocol'
   | 'domains'
   | 'alpn'
@@ -60,15 +68,17 @@ export interface CandidateExplanation {
 export interface MatchExplanation {
   /** With what the path found, where it is about a request. */
   readonly decision: RouteDecision | RequestDecision;
-  /** What the client was taken to speak; null = nothing that is known. */
+  /** What the client was taken to speak, inside of TLS where that is terminated; null = nothing that is known. */
   readonly protocol: string | null;
+  /** The route whose TLS the client was taken through; null where none is terminated for it. */
+  readonly handshake: RoutePlan | null;
   /** One sentence without a full stop. */
   readonly says: string;
   /** In the order they are tried. */
   readonly candidates: readonly CandidateExplanation[];
 }
 
-/** What the table lends for an explanation. */
+/** What a table lends for an explanation. */
 export interface ExplainedTable {
   readonly query: MatchQuery;
   /** The listener's; 0 when the system chose it. */
@@ -79,6 +89,7 @@ export interface ExplainedTable {
   readonly decide: (subject: RouteSubject) => RouteDecision;
   /** Null where HTTP is not served request by request. */
   readonly decideRequest: ((subject: RequestSubject) => RequestDecision) | null;
+  readonly offeredAlpn: (subject: RouteSubject, route: RoutePlan) => readonly string[];
 }
 
 /** @param tables by port, those of every listener. */
@@ -89,21 +100,28 @@ export function explainMatch(tables: ReadonlyMap<number, RouteTable>, query: Mat
   return {
     decision,
     protocol: null,
+    handshake: null,
     says: `refused: nothing listens on port ${query.port}`,
     candidates: [],
   };
 }
 
-/** The explanation of one listener. */
-export function explainListener(table: ExplainedTable): MatchExplanation {
-  const asked = subjectsOf(table.query).map((client) => ask(client, table));
-  const answer = asked.find(({ decision }) => decision.kind === 'route') ?? asked[0];
-  const { client, decision, isEarly } = answer ?? ask(unknownClient(table.query), table);
+/** The explanation of one listener. @param inside the table behind the TLS that its routes terminate. */
+export function explainListener(wire: ExplainedTable, inside: ExplainedTable | null): MatchExplanation {
+  const clients = imagineClients(wire.query, inside === null ? 'none' : inside.decideRequest === null ? 'raw' : 'http');
+  const asked = clients.map((client) => askThrough(client, wire, inside));
+  const answer =
+    asked.find(({ decision }) => decision.kind === 'route') ?? asked[0] ?? ask(unknownClient(wire.query), wire);
+  const { client, decision, table, before } = answer;
+  const here = table.matchers.map((matcher) => explainCandidate(matcher, answer));
+  // Behind a handshake the routes that terminate nothing are out of reach; why, was decided by the client hello.
+  const outside = before === null ? [] : wire.matchers.filter(({ route }) => route.tls === null);
   return {
     decision,
     protocol: client.spoken,
-    says: sentenceOf(decision, client, isEarly, table.switchedOff),
-    candidates: table.matchers.map((matcher) => explainCandidate(matcher, client, table, decision)),
+    handshake: before === null ? null : routeOf(before.decision),
+    says: sentenceOf(answer, before === null ? null : routeOf(before.decision), table.switchedOff),
+    candidates: [...here, ...outside.map((matcher) => explainCandidate(matcher, before ?? answer))],
   };
 }
 
@@ -112,65 +130,34 @@ interface Answer {
   readonly decision: RouteDecision | RequestDecision;
   /** True exactly when no byte was needed. */
   readonly isEarly: boolean;
+  readonly table: ExplainedTable;
+  /** What was decided about the handshake; null where none was needed. */
+  readonly before: Answer | null;
+}
+
+/** Asks the wire, and behind a handshake the inside. */
+function askThrough(client: ImaginedClient, wire: ExplainedTable, inside: ExplainedTable | null): Answer {
+  const answer = ask(client, wire);
+  const route = routeOf(answer.decision);
+  if (inside === null || client.inside === null || route === null || route.tls === null) return answer;
+  return { ...ask(client.inside(route.tls, wire.offeredAlpn(client.bytes, route)), inside), before: answer };
 }
 
 function ask(client: ImaginedClient, table: ExplainedTable): Answer {
   const early = table.withoutBytes(client.bytes);
-  if (early !== null) return { client, decision: early, isEarly: true };
+  if (early !== null) return { client, decision: early, isEarly: true, table, before: null };
   const decision =
     client.request !== null && table.decideRequest !== null
       ? table.decideRequest(client.request)
       : table.decide(client.bytes);
-  return { client, decision, isEarly: false };
+  return { client, decision, isEarly: false, table, before: null };
 }
 
-function subjectsOf(query: MatchQuery): readonly ImaginedClient[] {
-  if (query.protocol === 'tcp') return [unknownClient(query)];
-  if (query.protocol !== undefined) return [clientOf(query, query.protocol)];
-  if (query.alpn !== undefined && query.alpn.length > 0) return [clientOf(query, 'tls')];
-  if ([query.path, query.query, query.method, query.headers].some((part) => part !== undefined)) {
-    return [clientOf(query, 'http')];
-  }
-  return query.host === undefined ? [unknownClient(query)] : [clientOf(query, 'tls'), clientOf(query, 'http')];
+function routeOf(decision: MatchExplanation['decision']): RoutePlan | null {
+  return decision.kind === 'route' ? decision.route : null;
 }
 
-function unknownClient({ clientIp }: MatchQuery): ImaginedClient {
-  return { spoken: null, bytes: { ip: clientIp ?? '', protocol: null, preface: null }, request: null };
-}
-
-function clientOf(query: MatchQuery, spoken: string): ImaginedClient {
-  const serverName = query.host === undefined ? null : normaliseHost(query.host);
-  const isWebSocket = spoken === 'websocket';
-  const protocol = isWebSocket ? 'http' : spoken;
-  const bytes = { ip: query.clientIp ?? '', protocol, preface: { serverName, alpn: query.alpn ?? [] } };
-  if (protocol !== 'http' && protocol !== 'h2c') return { spoken, bytes, request: null };
-  const request: RequestSubject = {
-    ip: bytes.ip,
-    protocol,
-    isWebSocket,
-    host: serverName,
-    method: query.method ?? 'GET',
-    target: targetOf(query),
-    fields: Object.entries(query.headers ?? {}).flatMap(([name, values]) =>
-      (typeof values === 'string' ? [values] : values).flatMap((value) => [name, value]),
-    ),
-  };
-  return { spoken, bytes, request };
-}
-
-function targetOf({ path = '/', query = {} }: MatchQuery): string {
-  const target = escapeBeyondAscii(path);
-  const pairs = Object.entries(query).map((pair) => pair.map(encodeURIComponent).join('='));
-  if (pairs.length === 0) return target;
-  return `${target}${target.includes('?') ? '&' : '?'}${pairs.join('&')}`;
-}
-
-function explainCandidate(
-  matcher: RouteMatcher,
-  client: ImaginedClient,
-  table: ExplainedTable,
-  decision: MatchExplanation['decision'],
-): CandidateExplanation {
+function explainCandidate(matcher: RouteMatcher, { client, table, decision }: Answer): CandidateExplanation {
   const failed = firstFailure(matcher, client, table);
   return {
     route: matcher.route,
@@ -184,15 +171,23 @@ function firstFailure(matcher: RouteMatcher, client: ImaginedClient, table: Expl
   const { bytes, request } = client;
   if (!asksForPort(matcher.route.match.ports, table.port)) return 'ports';
   if (!matcher.takesClient(bytes.ip)) return 'clientIp';
+  if (!matcher.takesVersion(bytes.tls)) return 'tlsVersion';
   if (request !== null && table.decideRequest !== null) return requestFailure(matcher, request);
+  if (!matcher.takesPolicy(bytes.tls)) return 'tls';
   if (!matcher.takesProtocol(bytes.protocol)) return 'protocol';
-  if (!matcher.takesHost(bytes.preface?.serverName ?? null)) return 'domains';
-  return matcher.takesAlpn(bytes.preface?.alpn ?? []) ? null : 'alpn';
+  return namesFailure(matcher, bytes);
+}
+
+/** Behind a handshake by what it settled, on the wire by what the client hello says. */
+function namesFailure(matcher: RouteMatcher, { tls, preface }: RouteSubject): MatchCriterion | null {
+  if (!matcher.takesHost((tls ?? preface)?.serverName ?? null)) return 'domains';
+  return matcher.takesAlpn(tls === null ? (preface?.alpn ?? []) : agreedAlpn(tls)) ? null : 'alpn';
 }
 
 function requestFailure(matcher: RouteMatcher, request: RequestSubject): MatchCriterion | null {
   if (!matcher.takesRequestsOf(request.protocol, request.isWebSocket)) return 'protocol';
   if (!matcher.takesHost(request.host)) return 'domains';
+  if (!takesAgreed(matcher, request)) return 'alpn';
   const normal = normalisePath(request.target);
   if (normal.malformed !== null) return matcher.http.path === null ? null : 'path';
   const view = new RequestView(request, normal.path, normal.query);

@@ -6,35 +6,38 @@
  */
 import type { MatchCriterion, MatchExplanation, MatchQuery } from './explain-match.ts';
 import type { ValueCriterion } from './http-plan.ts';
+import type { ImaginedClient } from './imagined-client.ts';
 import type { RoutePlan } from './plan.ts';
-import type { RequestSubject, RouteSubject } from './route-decision.ts';
 import type { RouteMatcher } from './route-match.ts';
 
-/** Someone who is imagined to connect. */
-export interface ImaginedClient {
-  /** What people call it; `websocket` too. */
-  readonly spoken: string | null;
-  readonly bytes: RouteSubject;
-  /** Null where it does not speak HTTP. */
-  readonly request: RequestSubject | null;
-}
-
-/** What becomes of the client. */
+/**
+ * What becomes of the client.
+ * @param handshake the route whose TLS it came through.
+ */
 export function sentenceOf(
-  decision: MatchExplanation['decision'],
-  { spoken, bytes }: ImaginedClient,
-  isEarly: boolean,
+  { decision, client: { spoken, bytes }, isEarly }: Answered,
+  handshake: RoutePlan | null,
   off: ReadonlySet<string>,
 ): string {
+  const through = handshake === null ? '' : ` inside of the TLS that ${handshake.name} terminates`;
   if (decision.kind === 'route') {
-    return isEarly ? `taken by ${decision.route.name} before any byte is read` : `taken by ${decision.route.name}`;
+    const taken = `taken by ${decision.route.name}${decision.route === handshake ? ' after its handshake' : through}`;
+    return isEarly ? `${taken} before any byte${handshake === null ? '' : ' of the inside'} is read` : taken;
   }
-  if (decision.kind === 'malformed') return `refused: ${decision.detail}`;
+  if (decision.kind === 'misdirected')
+    return `misdirected (421): the request is for ${decision.route.name}, whose TLS is agreed on otherwise than that of ${handshake?.name ?? 'its connection'}`;
+  if (decision.kind === 'malformed') return `refused${through}: ${decision.detail}`;
   if (bytes.protocol !== null && off.has(bytes.protocol) && !isEarly)
-    return `refused: ${bytes.protocol} is switched off`;
+    return `refused${through}: ${bytes.protocol} is switched off`;
   return decision.reason === 'refused.protocol'
-    ? `refused: no route takes ${spoken ?? 'bytes of an unknown protocol'}`
-    : 'refused: no route matches';
+    ? `refused${through}: no route takes ${spoken ?? 'bytes of an unknown protocol'}`
+    : `refused${through}: no route matches`;
+}
+
+interface Answered {
+  readonly decision: MatchExplanation['decision'];
+  readonly client: ImaginedClient;
+  readonly isEarly: boolean;
 }
 
 /** For a candidate that does not take the client. */
@@ -45,16 +48,20 @@ export function whatFailed(
   failed: MatchCriterion,
 ): string {
   const { http, ...match } = route.match;
-  const name = bytes.preface?.serverName ?? 'no host';
+  const name = request?.host ?? (bytes.tls ?? bytes.preface)?.serverName ?? 'no host';
+  const alpn = bytes.tls === null ? list(bytes.preface?.alpn ?? []) : (bytes.tls.alpn ?? 'none');
   const words: Readonly<Record<MatchCriterion, () => string>> = {
     ports: () => `asks for other ports than ${query.port}`,
     clientIp: () => `asks for a client in ${list(match.clientIp)}; the client is ${query.clientIp ?? 'not given'}`,
     protocol: () => {
-      const wanted = match.protocol === 'http' || match.protocol === 'websocket' ? [match.protocol] : protocols;
+      const isNamed = protocols.includes('http') && (match.protocol === 'http' || match.protocol === 'websocket');
+      const wanted = isNamed ? [match.protocol ?? ''] : protocols;
       return `asks for ${list(wanted)}; the client speaks ${spoken ?? 'nothing that is known'}`;
     },
     domains: () => `asks for ${list(match.domains)}; the client names ${name}`,
-    alpn: () => `asks for ALPN ${list(match.alpn)}; the client offers ${list(bytes.preface?.alpn ?? [])}`,
+    alpn: () => `asks for ALPN ${list(match.alpn)}; ${bytes.tls === null ? 'the client offers' : 'agreed is'} ${alpn}`,
+    tlsVersion: () => `asks for ${list(match.tlsVersion)}; agreed is ${bytes.tls?.version ?? 'none'}`,
+    tls: () => 'agrees on TLS otherwise than the route that took the handshake',
     path: () => `asks for the path ${http.path ?? '/*'}; the request is for ${request?.target ?? 'none'}`,
     method: () => `asks for ${list(http.methods)}; the method is ${request?.method ?? 'none'}`,
     headers: () => `asks for the headers ${criteria(http.headers, ': ')}, and they do not all hold`,
@@ -67,6 +74,8 @@ export function whatFailed(
 /** For a candidate that would. */
 export function whyNotFirst(route: RoutePlan, decision: MatchExplanation['decision']): string {
   if (decision.kind === 'malformed') return 'matches, but the request is malformed';
+  if (decision.kind === 'misdirected' && decision.route === route)
+    return 'matches, but its TLS is agreed on otherwise, so the request belongs on another connection';
   if (decision.kind === 'route' && decision.route === route) return 'matches and is the one that is taken';
   return route.enabled
     ? 'matches, but something that comes first decides'

@@ -63,6 +63,8 @@ export type AuthenticationPlan =
       readonly type: 'basic';
       readonly realm: string;
       readonly credentials: readonly BasicCredential[];
+      /** A file of more of them, read at the start: its absolute path, and where the configuration names it. */
+      readonly htpasswd: { readonly path: string; readonly configPath: string } | null;
       /** False: the Authorization field ends here. */
       readonly forwardCredentials: boolean;
     }

@@ -9,9 +9,57 @@
 /** @returns the canonical text; null when the text is not an IP address. */
 export function canonicalAddress(text: string): string | null {
   if (!text.includes(':')) return parseIpv4(text) === null ? null : text;
+  const groups = parseZoned(text);
+  return groups === null ? null : formatGroups(groups);
+}
+
+/** The canonical text of the 16 bytes from `start` on. */
+export function addressOfIpv6Bytes(bytes: Uint8Array, start: number): string {
+  return formatGroups(
+    Array.from({ length: 8 }, (_, group) => (at(bytes, start + 2 * group) << 8) | at(bytes, start + 2 * group + 1)),
+  );
+}
+
+/** The canonical text of the four bytes from `start` on. */
+export function addressOfIpv4Bytes(bytes: Uint8Array, start: number): string {
+  return [0, 1, 2, 3].map((index) => at(bytes, start + index)).join('.');
+}
+
+/** Four bytes for an IPv4 address, also for one that is mapped into IPv6; 16 for any other; null when it is no address. */
+export function addressBytes(text: string): Uint8Array | null {
+  const ipv4 = text.includes(':') ? null : parseIpv4(text);
+  if (ipv4 !== null) return Uint8Array.from(ipv4);
+  const groups = text.includes(':') ? parseZoned(text) : null;
+  if (groups === null) return null;
+  const bytes = Uint8Array.from(groups.flatMap((group) => [group >>> 8, group & 255]));
+  return isMapped(groups) ? bytes.subarray(12) : bytes;
+}
+
+/**
+ * Whom an address belongs to, as far as addresses tell: an IPv4 address for itself, an IPv6 address for its /64, within
+ * which any host takes as many addresses as it likes (RFC 4291 §2.5.4). What is no address stays as it is.
+ */
+export function holderOf(text: string): string {
+  const bytes = addressBytes(text);
+  if (bytes === null) return text;
+  if (bytes.length === 4) return addressOfIpv4Bytes(bytes, 0);
+  return `${addressOfIpv6Bytes(
+    bytes.map((byte, index) => (index < 8 ? byte : 0)),
+    0,
+  )}/64`;
+}
+
+function at(bytes: Uint8Array, index: number): number {
+  return bytes[index] ?? 0;
+}
+
+/** Eight groups, the zone dropped; null when the text is no IPv6 address or its zone is empty. */
+function parseZoned(text: string): readonly number[] | null {
   const zone = text.indexOf('%');
-  const groups = parseIpv6(zone < 0 ? text : text.slice(0, zone));
-  if (groups === null || zone === text.length - 1) return null;
+  return zone === text.length - 1 ? null : parseIpv6(zone < 0 ? text : text.slice(0, zone));
+}
+
+function formatGroups(groups: readonly number[]): string {
   return isMapped(groups) ? mappedIpv4(groups) : formatIpv6(groups);
 }
 

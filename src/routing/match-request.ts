@@ -37,12 +37,15 @@ export class RequestView {
 export class HttpCriteria {
   readonly path: PathPattern | null;
   readonly #methods: readonly string[] | null;
+  readonly #isTarget: boolean;
   readonly #headers: readonly CompiledCriterion[];
   readonly #query: readonly CompiledCriterion[];
 
-  constructor(match: HttpMatch) {
+  /** @param isTarget true: of one of a route's targets, which need not say again what the route has said. */
+  constructor(match: HttpMatch, isTarget = false) {
     this.path = match.path === null ? null : compilePathPattern(match.path);
     this.#methods = match.methods;
+    this.#isTarget = isTarget;
     this.#headers = match.headers.map(compileCriterion);
     this.#query = match.query.map(compileCriterion);
   }
@@ -54,10 +57,16 @@ export class HttpCriteria {
   /** The first criterion that does not hold; null when all do. */
   failure(view: RequestView): HttpCriterion | null {
     if (this.path !== null && !this.path.takes(view.path)) return 'path';
-    if (this.#methods !== null && !this.#methods.includes(view.subject.method)) return 'method';
+    if (!this.#takesMethod(view.subject.method)) return 'method';
     for (const criterion of this.#headers) if (!hasField(view.subject.fields, criterion)) return 'headers';
     for (const criterion of this.#query) if (!hasPair(view.query, criterion)) return 'query';
     return null;
+  }
+
+  /** TRACE shows a client what became of its request, credentials included: a route that wants that says so. */
+  #takesMethod(method: string): boolean {
+    if (this.#methods === null) return this.#isTarget || method !== 'TRACE';
+    return this.#methods.includes(method);
   }
 }
 

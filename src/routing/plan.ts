@@ -14,6 +14,7 @@ import type {
   RespondAction,
   RewritePlan,
 } from './http-plan.ts';
+import type { TlsPlan, TlsVersion } from './tls-plan.ts';
 
 export type Interpreter = 'compiled' | 'xstate';
 
@@ -40,6 +41,8 @@ export interface ForwardAction {
   readonly targets: readonly TargetPlan[];
   /** What is spoken to the upstream where HTTP is served. `http1` unless set, `h2` for routes of `protocol: h2c`. */
   readonly upstreamProtocol: 'http1' | 'h2';
+  /** WebSockets over HTTP/1.1: the silence in milliseconds after which the client is pinged; null = it never is. */
+  readonly pingMs: number | null;
 }
 
 export interface BlockAction {
@@ -60,9 +63,11 @@ export interface RouteMatch {
   readonly ports: readonly PortRange[];
   /** Lower case, no trailing dot: exact (`a.example`), wildcard (`*.example`), TLD pattern (`example.*`), or any glob of labels. */
   readonly domains: readonly string[] | null;
-  /** A detector's name; `tcp` and null ask for nothing. */
+  /** A detector's name; `tcp` and null ask for nothing. Where the route terminates TLS: what is spoken inside. */
   readonly protocol: string | null;
   readonly alpn: readonly string[] | null;
+  /** The version that was agreed on; known only where TLS is terminated. */
+  readonly tlsVersion: readonly TlsVersion[] | null;
   /** CIDR, address, or glob (`10.0.*`), as written. */
   readonly clientIp: readonly string[] | null;
   readonly http: HttpMatch;
@@ -93,6 +98,8 @@ export interface RoutePlan {
    * such route serves every HTTP connection request by request, whatever route wins each of them.
    */
   readonly needsHttp: boolean;
+  /** How TLS is terminated; null: it is passed through, or there is none. */
+  readonly tls: TlsPlan | null;
   readonly rewrite: RewritePlan | null;
   readonly authentication: AuthenticationPlan | null;
 }
@@ -109,6 +116,8 @@ export interface ListenerPlan {
   readonly routes: readonly RoutePlan[];
   /** Deadlines in force before a route is known. */
   readonly timeouts: TimeoutsPlan;
+  /** True exactly when it was made for HTTP-01 alone, because no route has the port (RFC 8555 §8.3). */
+  readonly isForChallenges: boolean;
 }
 
 export interface ProxyPlan {
@@ -121,6 +130,8 @@ export interface ProxyPlan {
   readonly logLevel: LogLevel;
   /** CIDR blocks, addresses or globs of proxies whose X-Forwarded-* and Forwarded fields are believed. */
   readonly trustedProxies: readonly string[];
+  /** Where accounts and certificates are kept: an absolute path. */
+  readonly storeFolder: string;
   /** Detectors in the order they are asked: custom ones, because who brings one knows better, then the built-in ones. */
   readonly detectors: readonly DetectorPlan[];
   /** What loads but does nothing yet, and what deserves a second look; one sentence each, with its place. */

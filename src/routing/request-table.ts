@@ -3,7 +3,8 @@
  *
  * Decides by everything a route asks for, in the order of `route-order.ts`: the first candidate that takes the request wins,
  * a route that is switched off refuses what it wins, and a forward route none of whose targets takes the request is passed
- * over. The path is normalised once, and a path that cannot be is malformed whatever the routes are.
+ * over. Behind terminated TLS the winner is looked for among all routes that terminate, and one whose handshake policy is not
+ * the connection's makes the request misdirected, so that a Host never leads around a client certificate. The path is normalised once, and a path that cannot be is malformed whatever the routes are.
  * Must never do: read bytes, look at SNI, or keep anything about a client. Read first: `route-table.ts`, `match-request.ts`.
  */
 import { CandidateList } from './candidate-list.ts';
@@ -12,7 +13,7 @@ import { matchAnyPath, type PathPattern } from './match-path.ts';
 import { HttpCriteria, RequestView } from './match-request.ts';
 import { normalisePath } from './path.ts';
 import type { RoutePlan, TargetPlan } from './plan.ts';
-import type { RequestDecision, RequestSubject } from './route-decision.ts';
+import type { RequestDecision, RequestSubject, TlsSubject } from './route-decision.ts';
 import type { RouteMatcher } from './route-match.ts';
 import type { Candidate } from './route-order.ts';
 
@@ -24,6 +25,8 @@ export interface RequestCandidate extends Candidate {
 export class RequestTable {
   readonly #hostless = new CandidateList(accepts);
   readonly #hosts = new HostIndex<Entry, RequestView>(() => new CandidateList(accepts));
+  /** False: no candidate asks for a name. */
+  readonly #asksForHosts: boolean;
   readonly #switchedOff: ReadonlySet<string>;
   readonly #matchers: readonly RouteMatcher[];
 
@@ -31,6 +34,7 @@ export class RequestTable {
   constructor(candidates: readonly RequestCandidate[], switchedOff: ReadonlySet<string>) {
     this.#switchedOff = switchedOff;
     this.#matchers = candidates.map(({ matcher }) => matcher);
+    this.#asksForHosts = candidates.some(({ host }) => host !== null);
     const targets = new Map<RoutePlan, ConditionalTargets | null>();
     for (const { rank, matcher, route, host } of candidates) {
       const own = targets.get(route) ?? conditionalTargets(route);
@@ -47,8 +51,12 @@ export class RequestTable {
     if (normal.malformed !== null) return { kind: 'malformed', detail: normal.malformed };
     const view = new RequestView(subject, normal.path, normal.query);
     const hostless = this.#hostless.lowest(view, null);
-    const best = subject.host === null ? hostless : this.#hosts.find(subject.host, view, hostless);
-    return best === null ? this.#refusal(subject) : decisionOf(best, view);
+    const isNamed = this.#asksForHosts && subject.host !== null;
+    const best = isNamed ? this.#hosts.find(subject.host, view, hostless) : hostless;
+    if (best === null) return this.#refusal(subject);
+    return best.matcher.takesPolicy(subject.tls)
+      ? decisionOf(best, view)
+      : { kind: 'misdirected', route: best.matcher.route };
   }
 
   #refusal({ protocol, isWebSocket }: RequestSubject): RequestDecision {
@@ -89,10 +97,22 @@ function accepts({ matcher, targets }: Entry, view: RequestView): boolean {
   const { subject } = view;
   return (
     matcher.takesRequestsOf(subject.protocol, subject.isWebSocket) &&
+    takesAgreed(matcher, subject) &&
     matcher.http.takes(view) &&
     matcher.takesClient(subject.ip) &&
     (targets === null || targets.some((target) => takesTarget(target, view)))
   );
+}
+
+/** What was agreed on in the handshake; nothing in clear text, where no route that takes requests asks for it. */
+export function takesAgreed(matcher: RouteMatcher, { tls }: Pick<RequestSubject, 'tls'>): boolean {
+  return matcher.takesVersion(tls) && (matcher.route.match.alpn === null || matcher.takesAlpn(agreedAlpn(tls)));
+}
+
+/** As a list, for questions about what a client offers. */
+export function agreedAlpn(tls: TlsSubject | null): readonly string[] {
+  const agreed = tls?.alpn ?? null;
+  return agreed === null ? [] : [agreed];
 }
 
 function decisionOf({ matcher, path, targets }: Entry, view: RequestView): RequestDecision {
@@ -122,6 +142,6 @@ function conditionalTargets({ action }: RoutePlan): ConditionalTargets | null {
   if (action.type !== 'forward' || action.targets.every(({ match }) => match === null)) return null;
   return action.targets.map((target) => ({
     target,
-    criteria: target.match === null ? null : new HttpCriteria(target.match),
+    criteria: target.match === null ? null : new HttpCriteria(target.match, true),
   }));
 }

@@ -2,12 +2,14 @@
  * The order in which routes are tried: priority first, then how specific they are, then their place in the configuration.
  *
  * Decides specificity, most important first:
- * host, path, method, headers, query, protocol, ALPN, client address, ports (`orderOf` says how each is compared).
+ * host, path, method, headers, query, protocol, ALPN, TLS version, client address, ports (`orderOf` says how each is
+ * compared). Before a handshake, what only the inside of TLS shows has no weight in a route that terminates it.
  * A route with several host patterns is tried once for each of them, at the place that pattern gives it; listed once, it
  * stands where its most specific pattern puts it.
  * Must never do: look at anything but match criteria; what a route does, and whether it is switched on, is no matter here.
  */
 import { addressSpecificity } from './access.ts';
+import type { HttpMatch } from './http-plan.ts';
 import { compileHostPattern, type HostPattern } from './match-host.ts';
 import { compilePathPattern } from './match-path.ts';
 import type { RoutePlan } from './plan.ts';
@@ -26,11 +28,17 @@ export interface Candidate {
   readonly host: HostPattern | null;
 }
 
-/** Every way to every route, best first. */
-export function orderCandidates(routes: readonly RoutePlan[]): readonly Candidate[] {
+/** What a table looks at: what comes over the wire, or what is inside of the TLS that its routes terminate. */
+export type Where = 'wire' | 'inside';
+
+/**
+ * Every way to every route, best first.
+ * @param where null: for people, who are shown one list of both.
+ */
+export function orderCandidates(routes: readonly RoutePlan[], where: Where | null = null): readonly Candidate[] {
   return routes
     .flatMap(candidatesOf)
-    .map((candidate) => ({ candidate, key: orderOf(candidate) }))
+    .map((candidate) => ({ candidate, key: orderOf(candidate, where) }))
     .toSorted((one, other) => compareKeys(one.key, other.key))
     .map(({ candidate }) => candidate);
 }
@@ -41,8 +49,8 @@ function candidatesOf(route: RoutePlan): readonly Candidate[] {
 }
 
 /** Numbers to compare from the left; the higher one comes first. What asks for nothing comes last. */
-function orderOf({ route, host }: Candidate): readonly number[] {
-  const { match } = route;
+function orderOf({ route, host }: Candidate, where: Where | null): readonly number[] {
+  const { match } = where === 'wire' && route.tls !== null ? onTheWire(route) : route;
   return [
     route.priority,
     // Exact, longer wildcard, shorter wildcard, TLD pattern, other glob (`match-host.ts`).
@@ -56,6 +64,7 @@ function orderOf({ route, host }: Candidate): readonly number[] {
     // A named protocol (`tcp` is none, ALPN names TLS), then a named ALPN.
     namesProtocol(match.protocol) || match.alpn !== null ? 1 : 0,
     match.alpn === null ? 0 : 1,
+    match.tlsVersion === null ? 0 : 1,
     // The widest pattern of the list counts; narrower first. Then fewer ports.
     match.clientIp === null ? -1 : Math.min(...match.clientIp.map(addressSpecificity)),
     -match.ports.reduce((total, { from, to }) => total + to - from + 1, 0),
@@ -63,6 +72,12 @@ function orderOf({ route, host }: Candidate): readonly number[] {
   ];
 }
 
+/** A client hello names a host and offers ALPN, and nothing else of what a terminating route asks for. */
+function onTheWire({ match }: RoutePlan): Pick<RoutePlan, 'match'> {
+  return { match: { ...match, protocol: 'tls', tlsVersion: null, http: noHttp } };
+}
+
+const noHttp: HttpMatch = { path: null, methods: null, headers: [], query: [] };
 const noPath = [0, 0, 0, 0] as const;
 
 function compareKeys(one: readonly number[], other: readonly number[]): number {

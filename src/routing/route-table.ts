@@ -7,20 +7,31 @@
  * Which criteria ask for what: `domains` for a server name (SNI in TLS, Host in HTTP), `alpn` for TLS, `protocol` for that
  * protocol; null and `tcp` for nothing. Where HTTP is served, `decideRequest` answers for each request (`request-table.ts`);
  * `decide` is for everything else, and looks at no path, method, header or query.
+ * A route that terminates TLS is two things. On the wire it is TLS, matched by what a client hello shows. Inside, in a table
+ * of its own, it is what it says, and names are the SNI's unless a request brings its Host.
  * Must never do: read bytes, resolve, or keep anything about a client. Read first: `plan.ts`, `route-order.ts`.
  */
 import type { Detector } from '../protocols/detector.ts';
-import { explainListener, type MatchExplanation, type MatchQuery } from './explain-match.ts';
+import { type ExplainedTable, explainListener, type MatchExplanation, type MatchQuery } from './explain-match.ts';
 import { HostIndex, RankedList } from './host-index.ts';
+import type { HostPattern } from './match-host.ts';
 import type { DetectorPlan, ListenerPlan, RoutePlan } from './plan.ts';
 import { asksForPort } from './port-range.ts';
-import { orderCandidates } from './route-order.ts';
-import { type RequestCandidate, RequestTable } from './request-table.ts';
+import { offeredAlpn } from './offered-alpn.ts';
+import { orderCandidates, type Where } from './route-order.ts';
+import { type RequestCandidate, RequestTable, takesAgreed } from './request-table.ts';
 import type { Client, RequestDecision, RequestSubject, RouteDecision, RouteSubject } from './route-decision.ts';
 import { compileRouteMatch, type RouteMatcher } from './route-match.ts';
 
 export type { CandidateExplanation, MatchExplanation, MatchQuery } from './explain-match.ts';
-export type { Client, RequestDecision, RequestSubject, RouteDecision, RouteSubject } from './route-decision.ts';
+export type {
+  Client,
+  RequestDecision,
+  RequestSubject,
+  RouteDecision,
+  RouteSubject,
+  TlsSubject,
+} from './route-decision.ts';
 export { orderRoutes } from './route-order.ts';
 
 export interface RouteTable {
@@ -37,12 +48,22 @@ export interface RouteTable {
   decideRequest(subject: RequestSubject): RequestDecision;
   /** The route of a client that stays silent because its protocol lets the server speak first; null = there is none. */
   serverFirst(client: Client): RoutePlan | null;
+  /**
+   * The routes that terminate TLS, as the table of what is spoken inside: nothing of it is asked before a handshake. Its
+   * candidates are those whose handshake policy is the subject's; null exactly when no route terminates.
+   */
+  readonly inside: RouteTable | null;
+  /**
+   * What to agree to, best first, in a handshake for that client hello whose best route is `route`: of the protocols that
+   * routes behind the same policy and name can speak. Empty: nothing is negotiated.
+   */
+  offeredAlpn(subject: RouteSubject, route: RoutePlan): readonly string[];
   explain(query: MatchQuery): MatchExplanation;
 }
 
 /** @param detectors all of the proxy's, in the order they are asked. */
 export function compileListener(plan: ListenerPlan, detectors: readonly DetectorPlan[]): RouteTable {
-  return new CompiledTable(plan, detectors);
+  return new CompiledTable(plan, detectors, 'wire');
 }
 
 /** One candidate of `route-order.ts`, ready to be asked. */
@@ -57,6 +78,9 @@ class CompiledTable implements RouteTable {
   readonly detectors: readonly Detector[];
   readonly serverFirstMs: number | null;
   readonly servesHttp: boolean;
+  readonly inside: CompiledTable | null;
+  readonly #where: Where;
+  readonly #isForChallenges: boolean;
   readonly #port: number;
   /** Each route once, best first. */
   readonly #matchers: readonly RouteMatcher[];
@@ -67,21 +91,27 @@ class CompiledTable implements RouteTable {
   readonly #switchedOff: ReadonlySet<string>;
   readonly #serverFirst: readonly RouteMatcher[];
 
-  constructor(plan: ListenerPlan, detectors: readonly DetectorPlan[]) {
-    const compiled = new Map(plan.routes.map((route) => [route, compileRouteMatch(route)]));
-    this.#entries = orderCandidates(plan.routes).map(({ route, host }, rank) => {
-      const matcher = compiled.get(route) ?? compileRouteMatch(route);
+  constructor(plan: ListenerPlan, detectors: readonly DetectorPlan[], where: Where) {
+    const terminating = plan.routes.filter(({ tls }) => tls !== null);
+    const routes = where === 'wire' ? plan.routes : terminating;
+    const compiled = new Map(routes.map((route) => [route, compileRouteMatch(route, where)]));
+    this.inside = where === 'inside' || terminating.length === 0 ? null : new CompiledTable(plan, detectors, 'inside');
+    this.#where = where;
+    this.#entries = orderCandidates(routes, where).map(({ route, host }, rank) => {
+      const matcher = compiled.get(route) ?? compileRouteMatch(route, where);
       const entry = { rank, matcher, route, host, decision: decisionOf(route) };
       if (host !== null) this.#hosts.add(host, entry);
       return entry;
     });
     this.#port = plan.port;
-    this.servesHttp = plan.routes.some((route) => route.needsHttp);
+    const speaking = routes.filter(({ tls }) => where === 'inside' || tls === null);
+    this.servesHttp = plan.isForChallenges || speaking.some((route) => route.needsHttp);
+    this.#isForChallenges = plan.isForChallenges;
     this.#matchers = [...new Set(this.#entries.map((entry) => entry.matcher))];
     this.#hostless = this.#entries.filter((entry) => entry.matcher.hosts === null);
     this.#switchedOff = new Set(detectors.filter((each) => !each.enabled).map((each) => each.detector.name));
     this.#requests = new RequestTable(
-      this.#entries.filter(({ route }) => asksForPort(route.match.ports, plan.port)),
+      this.#entries.filter(({ route }) => speaking.includes(route) && asksForPort(route.match.ports, plan.port)),
       this.#switchedOff,
     );
     this.detectors = this.#detectorsToAsk(detectors);
@@ -93,22 +123,28 @@ class CompiledTable implements RouteTable {
   }
 
   withoutBytes(client: Client): RouteDecision | null {
-    for (const entry of this.#entries) {
-      if (entry.matcher.takesClient(client.ip)) return entry.matcher.needsBytes ? null : entry.decision;
+    if (this.#isForChallenges) return null;
+    for (const { matcher, host, decision } of this.#entries) {
+      if (this.#mayBeNamed(host, client) && takesBefore(matcher, client)) return matcher.needsBytes ? null : decision;
     }
     return refusedRoute;
   }
 
+  /** On the wire a name is among the bytes; inside of TLS it is known. */
+  #mayBeNamed(host: HostPattern | null, { tls }: Client): boolean {
+    if (this.#where === 'wire' || host === null) return true;
+    return tls !== null && tls.serverName !== null && host.matches(tls.serverName);
+  }
+
   decide(subject: RouteSubject): RouteDecision {
     if (subject.protocol !== null && this.#switchedOff.has(subject.protocol)) return refusedProtocol;
-    const name = subject.preface?.serverName ?? null;
+    const name = (this.#where === 'wire' ? subject.preface : subject.tls)?.serverName ?? null;
     const hostless = this.#hostless.find((entry) => accepts(entry, subject)) ?? null;
     const best = name === null ? hostless : this.#hosts.find(name, subject, hostless);
     if (best !== null) return best.decision;
-    const takers = this.#matchers.filter((matcher) => matcher.takesProtocol(subject.protocol));
-    return takers.some((matcher) => matcher.route.enabled) || this.#matchers.length === 0
-      ? refusedRoute
-      : refusedProtocol;
+    const known = this.#matchers.filter((matcher) => matcher.takesPolicy(subject.tls));
+    const isSpoken = known.some((matcher) => matcher.route.enabled && matcher.takesProtocol(subject.protocol));
+    return isSpoken || known.length === 0 ? refusedRoute : refusedProtocol;
   }
 
   decideRequest(subject: RequestSubject): RequestDecision {
@@ -116,11 +152,35 @@ class CompiledTable implements RouteTable {
   }
 
   serverFirst(client: Client): RoutePlan | null {
-    return this.#serverFirst.find((matcher) => matcher.takesClient(client.ip))?.route ?? null;
+    const name = client.tls?.serverName ?? null;
+    const first = this.#serverFirst.find((matcher) => matcher.takesHost(name) && takesBefore(matcher, client));
+    return first?.route ?? null;
+  }
+
+  offeredAlpn(subject: RouteSubject, route: RoutePlan): readonly string[] {
+    return offeredAlpn(this.inside?.matchersBehind(subject, route) ?? [], subject.preface?.alpn ?? [], {
+      own: route.match.alpn ?? [],
+      switchedOff: this.#switchedOff,
+    });
+  }
+
+  /** The routes that what comes inside of such a handshake may be for. */
+  matchersBehind({ ip, preface }: RouteSubject, { tls }: RoutePlan): readonly RouteMatcher[] {
+    return this.#matchers.filter(
+      (matcher) =>
+        matcher.route.enabled &&
+        matcher.route.tls?.policy === tls?.policy &&
+        matcher.takesHost(preface?.serverName ?? null) &&
+        matcher.takesClient(ip),
+    );
   }
 
   explain(query: MatchQuery): MatchExplanation {
-    return explainListener({
+    return explainListener(this.explained(query), this.inside?.explained(query) ?? null);
+  }
+
+  explained(query: MatchQuery): ExplainedTable {
+    return {
       query,
       port: this.#port,
       matchers: this.#matchers,
@@ -128,12 +188,13 @@ class CompiledTable implements RouteTable {
       withoutBytes: (client) => this.withoutBytes(client),
       decide: (subject) => this.decide(subject),
       decideRequest: this.servesHttp ? (subject) => this.decideRequest(subject) : null,
-    });
+      offeredAlpn: (subject, route) => this.offeredAlpn(subject, route),
+    };
   }
 
   /** On a port that looks at bytes: what its routes ask for, and what is switched off, so that it can be refused. */
   #detectorsToAsk(detectors: readonly DetectorPlan[]): readonly Detector[] {
-    if (!this.#matchers.some((matcher) => matcher.needsBytes)) return [];
+    if (!this.#isForChallenges && !this.#matchers.some((matcher) => matcher.needsBytes)) return [];
     const asked = new Set(this.#matchers.flatMap((matcher) => matcher.protocols));
     if (this.servesHttp) asked.add('http').add('h2c');
     return detectors.filter((each) => !each.enabled || asked.has(each.detector.name)).map((each) => each.detector);
@@ -145,11 +206,16 @@ function decisionOf(route: RoutePlan): RouteDecision {
 }
 
 /** Everything but the host, which led to the entry. */
-function accepts(entry: Entry, subject: RouteSubject): boolean {
-  const { matcher } = entry;
+function accepts({ matcher }: Entry, subject: RouteSubject): boolean {
   return (
     matcher.takesProtocol(subject.protocol) &&
-    matcher.takesAlpn(subject.preface?.alpn ?? []) &&
-    matcher.takesClient(subject.ip)
+    (subject.tls !== null || matcher.takesAlpn(subject.preface?.alpn ?? [])) &&
+    takesBefore(matcher, subject)
   );
+}
+
+/** Everything that is known before a byte is read, but for the host: the address, and inside of TLS its handshake. */
+function takesBefore(matcher: RouteMatcher, { ip, tls }: Client): boolean {
+  if (!matcher.takesClient(ip)) return false;
+  return matcher.takesPolicy(tls) && (tls === null || takesAgreed(matcher, { tls }));
 }

@@ -14,9 +14,10 @@ export {
   type MemoryPairOptions,
   type WireOptions,
 } from './memory-leg.ts';
+export type { HandshakePlan } from './memory-handshake.ts';
 export { MemoryNetwork, type DialPlan, type MemoryNetworkOptions, type Serve } from './memory-network.ts';
 export type { Clock, Timer, TimerTarget } from '../io/clock.ts';
 export type { Dialer, DialFailure, DialWatch, Endpoint } from '../io/dialer.ts';
 export { createLedger, type Ledger, type LedgerCounts, type LedgerEntry, type LegSide } from '../io/ledger.ts';
 export type { LegPorts } from '../io/leg-base.ts';
-export type { Address, ChunkLifetime, Leg, LegFact } from '../io/leg.ts';
+export type { Address, ChunkLifetime, Handshake, Leg, LegFact } from '../io/leg.ts';

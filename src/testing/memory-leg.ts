@@ -8,9 +8,11 @@
 import type { Subscriber } from 'rxjs';
 import type { Clock, Timer, TimerTarget } from '../io/clock.ts';
 import type { LegSide } from '../io/ledger.ts';
-import type { Address, ChunkLifetime } from '../io/leg.ts';
+import type { Address, ChunkLifetime, Handshake } from '../io/leg.ts';
 import { LegBase, type LegPorts } from '../io/leg-base.ts';
 import { codeSentence } from '../io/os-codes.ts';
+import type { Secured } from '../io/tls/identity.ts';
+import { alertFor, MemoryHandshake, type HandshakePlan } from './memory-handshake.ts';
 import { Pipe, type PipeOptions, type PipeReader, type PipeWriter } from './memory-pipe.ts';
 
 /** How a leg misbehaves. Milliseconds count from when it was joined; null and false are off. */
@@ -31,6 +33,8 @@ export interface LegFaults {
   readonly diesSilently: number | null;
   /** The transport has no half-close: `end` closes it both ways. */
   readonly cannotHalfClose: boolean;
+  /** What becomes of a handshake on this leg; null: it succeeds at once. Milliseconds count from when it could. */
+  readonly handshake: HandshakePlan | null;
 }
 
 export const noFaults: LegFaults = {
@@ -42,6 +46,7 @@ export const noFaults: LegFaults = {
   closeNeverComes: false,
   diesSilently: null,
   cannotHalfClose: false,
+  handshake: null,
 };
 
 export interface MemoryLegOptions {
@@ -62,10 +67,12 @@ export interface WireOptions {
 }
 
 const nowhere: Address = { host: '', port: 0 };
+const atOnce: HandshakePlan = { type: 'succeeds', afterMs: 0 };
 const closeSlot = 0;
 const readErrorSlot = 1;
 const closeWithoutEndSlot = 2;
 const deathSlot = 3;
+const handshakeSlot = 4;
 
 export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerTarget {
   readonly chunks = 'shared';
@@ -77,11 +84,14 @@ export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerT
   #incoming: Pipe | null = null;
   #wantsBytes = true;
   #faultTimers: Timer[] = [];
-  /** What was sent before there was a peer: it goes out when there is one. */
+  /** What was sent before there was a peer, or before it was inside TLS: it goes out then. */
   #early: Uint8Array[] = [];
   /** How the leg parted before there was a peer. */
   #earlyEnd: 'none' | 'fin' | 'rst' = 'none';
   #transport: 'open' | 'closing' | 'closed' | 'dead' = 'open';
+  #handshake: MemoryHandshake | null = null;
+  /** Why the handshake cannot succeed. */
+  #failure: string | null = null;
 
   /** A leg without a peer, as one is that is still connecting. */
   constructor({ side, ports, network, local = nowhere, remote = nowhere, faults = {} }: MemoryLegOptions) {
@@ -142,8 +152,31 @@ export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerT
     this.#transport = 'dead';
   }
 
+  /** What `secure` asked for; null where it was not called. */
+  get handshake(): Handshake | null {
+    return this.#handshake?.how ?? null;
+  }
+
+  /** Now: the handshake goes on, as far as this side is concerned. Once all the bytes for it are there. */
+  completeHandshake(by: Partial<Secured> = {}): void {
+    const handshake = this.#handshake;
+    if (handshake === null || !handshake.isReady || !this.isHandshaking || !this.isOpen) return;
+    this.#outgoing?.write(handshake.proceed(by));
+    this.#advance(handshake);
+  }
+
+  /** Now: the handshake fails on this side, and the other is told by an alert. */
+  failHandshake(code: string): void {
+    if (!this.isHandshaking || !this.isOpen) return;
+    this.#outgoing?.write(alertFor(code));
+    this.transportFailed(code, codeSentence(code) ?? code);
+  }
+
   pipeArrived(chunk: Uint8Array): void {
-    this.transportReceived(chunk);
+    if (this.#handshake === null || !this.isHandshaking) return this.transportReceived(chunk);
+    this.#handshake.keep(chunk);
+    if (this.#failure === null) this.#advance(this.#handshake);
+    return undefined;
   }
 
   pipeEnded(): void {
@@ -173,6 +206,7 @@ export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerT
     if (slot === readErrorSlot) this.failReading();
     else if (slot === closeWithoutEndSlot) this.closeWithoutEnd();
     else if (slot === deathSlot) this.die();
+    else if (slot === handshakeSlot) this.#settleHandshake();
     else if (slot === closeSlot) this.#closed();
   }
 
@@ -190,7 +224,7 @@ export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerT
   protected send(chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
     if (this.#transport !== 'open') return false;
     const kept = lifetime === 'owned' ? chunk : new Uint8Array(chunk);
-    if (this.#outgoing !== null) return this.#outgoing.write(kept);
+    if (this.#outgoing !== null && !this.isHandshaking) return this.#outgoing.write(kept);
     this.#early.push(kept);
     return true;
   }
@@ -208,12 +242,55 @@ export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerT
     this.#leave(this.life === 'failed' || (this.#incoming?.unreadBytes ?? 0) > 0);
   }
 
+  /** The queue may hold bytes of a handshake, which nobody wrote. */
   protected countSent(): number {
-    return this.acceptedBytes - (this.#outgoing?.queuedBytes ?? 0);
+    const earlyBytes = this.#early.reduce((sum, { length }) => sum + length, 0);
+    return Math.max(0, this.acceptedBytes - earlyBytes - (this.#outgoing?.queuedBytes ?? 0));
   }
 
   protected isTransportGone(): boolean {
     return this.#transport !== 'open';
+  }
+
+  protected override beginTls(how: Handshake, first: readonly Uint8Array[]): void {
+    const handshake = new MemoryHandshake(how);
+    this.#handshake = handshake;
+    if (handshake.opening !== null) this.#outgoing?.write(handshake.opening);
+    for (const chunk of first) handshake.keep(chunk);
+    this.#advance(handshake);
+  }
+
+  #advance(handshake: MemoryHandshake): void {
+    if (handshake.isReady) return;
+    const state = handshake.state();
+    if (state === 'needsMore') return;
+    if (state === 'done') this.#secured(handshake);
+    else if (state === 'ready') this.#armHandshake();
+    else {
+      this.#failure = state.code;
+      this.#armFault(0, handshakeSlot);
+    }
+  }
+
+  #armHandshake(): void {
+    const plan = this.faults.handshake ?? atOnce;
+    if (plan.type !== 'hangs') this.#armFault(plan.afterMs, handshakeSlot);
+  }
+
+  /** What was written meanwhile goes first. */
+  #secured(handshake: MemoryHandshake): void {
+    for (const chunk of this.#early) this.#outgoing?.write(chunk);
+    this.#early = [];
+    this.transportSecured(handshake.secured());
+    if (handshake.rest().length > 0) this.transportReceived(handshake.rest());
+  }
+
+  /** Never within a call: a step of the clock after all the bytes were there. */
+  #settleHandshake(): void {
+    const plan = this.faults.handshake ?? atOnce;
+    if (this.#failure !== null) this.failHandshake(this.#failure);
+    else if (plan.type === 'fails') this.failHandshake(plan.code);
+    else if (plan.type === 'succeeds') this.completeHandshake(plan.by);
   }
 
   #connect(outgoing: Pipe, incoming: Pipe): void {

@@ -34,7 +34,10 @@ class DialRun implements AsyncDisposable {
 
   constructor(endpoint: Endpoint, resolver: Resolver = noResolver) {
     const dial = createDialer({ ...this.ports, resolver });
-    this.subscription = dial(endpoint, { resolved: () => (this.resolvedCount += 1) }).subscribe({
+    this.subscription = dial(endpoint, {
+      resolved: () => (this.resolvedCount += 1),
+      securing: () => undefined,
+    }).subscribe({
       next: (leg) => {
         this.leg = leg;
       },

@@ -14,8 +14,10 @@ import { SocketLeg } from '../../src/io/socket.ts';
 import { memoryPair } from '../../src/testing/memory-leg.ts';
 import { StepClock } from '../../src/testing/step-clock.ts';
 import { Watch, writeAll, repeated } from '../support/leg-watch.ts';
+import { securedPair } from '../support/secured-pairs.ts';
 import { eventually, expectNothingLeft, legPorts, socketPair, turns, type LegPair } from '../support/sockets.ts';
 import { describeLegLaws } from './leg-laws.ts';
+import { describeTlsLaws } from './leg-tls-laws.ts';
 
 const names = { remote: { host: '192.0.2.7', port: 7 }, local: { host: '192.0.2.1', port: 443 } };
 
@@ -26,7 +28,7 @@ function streamOf(leg: Leg): LegDuplex {
   return duplex;
 }
 
-describeLegLaws('a Duplex over memory', async () => {
+async function overMemory(): Promise<LegPair> {
   const clock = new StepClock();
   const ports = legPorts(clock);
   // The carrier has a ledger of its own: the laws count two legs.
@@ -65,10 +67,10 @@ describeLegLaws('a Duplex over memory', async () => {
       expectNothingLeft(ports);
       expectNothingLeft(carrierPorts);
     },
-  } satisfies LegPair;
-});
+  };
+}
 
-describeLegLaws('a Duplex over a socket', async () => {
+async function overSocket(): Promise<LegPair> {
   const clock = new StepClock();
   const ports = legPorts(clock);
   const carrierPorts = legPorts(clock);
@@ -96,8 +98,15 @@ describeLegLaws('a Duplex over a socket', async () => {
       expectNothingLeft(ports);
       expectNothingLeft(carrierPorts);
     },
-  } satisfies LegPair;
-});
+  };
+}
+
+describeLegLaws('a Duplex over memory', overMemory);
+describeLegLaws('a Duplex over a socket', overSocket);
+describeLegLaws('a Duplex over a socket, as a TLS server', async () => securedPair(await overSocket(), 'server'));
+describeLegLaws('a Duplex over a socket, as a TLS client', async () => securedPair(await overSocket(), 'client'));
+
+describeTlsLaws('a Duplex over a socket', overSocket);
 
 describeLegLaws('in process', () => {
   const clock = new StepClock();

@@ -196,7 +196,7 @@ function describeEnding(make: () => Promise<LegPair>): void {
     await using pair = await make();
     const watch = new Watch(pair.near).take();
     const far = new Watch(pair.far);
-    void writeAll(pair.near, repeated(4_000_000));
+    void writeAll(pair.near, repeated(16_777_216));
     await pair.until(() => far.count('held') > 0);
     pair.near.end();
     pair.far.reset();

@@ -1,10 +1,11 @@
 /**
  * Every leg is the same leg: the laws, against the public and the memory leg.
  */
-import { memoryLegPair, publicPair } from '../support/sockets.ts';
+import { dialledPair, memoryLegPair, publicPair } from '../support/sockets.ts';
 import { describeLegLaws } from './leg-laws.ts';
 
 describeLegLaws('public', publicPair);
+describeLegLaws('public, dialled', dialledPair);
 describeLegLaws('memory', () => Promise.resolve(memoryLegPair()));
 describeLegLaws('memory, in pieces', () =>
   Promise.resolve(

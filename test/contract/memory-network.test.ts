@@ -26,7 +26,8 @@ class DialRun {
     const ports = { clock: this.clock, ports: this.ports };
     this.network = new MemoryNetwork(plan === null ? ports : { ...ports, plan: () => plan });
     this.network.serve(endpoint, (leg) => this.upstreams.push(leg));
-    const watch = { resolved: (): void => void this.log.push(`resolved ${this.clock.nowMs()}`) };
+    const resolved = (): void => void this.log.push(`resolved ${this.clock.nowMs()}`);
+    const watch = { resolved, securing: () => undefined };
     this.subscription = this.network.dial(endpoint, watch).subscribe({
       next: (leg) => {
         this.leg = leg;
@@ -67,7 +68,7 @@ describe('dials in memory', () => {
     const network = new MemoryNetwork({ clock, ports });
     const failures: DialFailure[] = [];
     network
-      .dial(endpoint, { resolved: () => undefined })
+      .dial(endpoint, { resolved: () => undefined, securing: () => undefined })
       .subscribe({ error: (failure: DialFailure) => failures.push(failure) });
     clock.settle();
     expect(failures).toEqual([expect.objectContaining({ reason: 'upstream.refused', code: 'ECONNREFUSED' })]);

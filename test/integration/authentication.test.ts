@@ -47,7 +47,7 @@ function fail(): never {
 }
 
 function basic(...credentials: readonly BasicCredential[]): AuthenticationPlan {
-  return { type: 'basic', realm: 'test', credentials, forwardCredentials: false };
+  return { type: 'basic', realm: 'test', credentials, htpasswd: null, forwardCredentials: false };
 }
 
 test('X05: scrypt, bcrypt and plain passwords let in who knows them, and nobody else', async () => {

@@ -103,7 +103,8 @@ describe('check of HTTP', () => {
             query: [{ name: 'v', pattern: '2' }],
             upstreamProtocol: 'h2',
             rewrite: { stripPrefix: '/v1', request: { set: ['x-api-key'], remove: ['x-debug'] } },
-            authentication: { type: 'basic', users: 1, forwardCredentials: false },
+            pingMs: null,
+            authentication: { type: 'basic', users: 1, htpasswd: null, forwardCredentials: false },
           },
         },
         { name: 'up', holdTime: hold({}, 1, 'answers'), http: { upstreamProtocol: null } },
@@ -285,5 +286,9 @@ describe('explain', () => {
     const { exitCode, err } = await inFolder(configuration, ['explain', id]);
     expect(exitCode).toBe(2);
     expect(err).toContain('not built yet');
+    expect(err).toContain(
+      `proxy.explain('${id}') tells what became of this ${id.includes('.') ? 'exchange' : 'connection'}`,
+    );
+    expect(err).toContain('a record of connection k3f9-12');
   });
 });

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ConfigError, type ConfigProblem } from '../../src/config/problems.ts';
+import { configSchema } from '../../src/config/schema.ts';
+import { usableKeys } from '../../src/config/schema-walk.ts';
 import { configFileNames } from '../../src/config/load.ts';
 import { parsePath, type Path } from '../../src/config/path.ts';
 import { isRecord, valueAt } from '../../src/config/plain.ts';
@@ -18,6 +20,7 @@ import { sallyportEnds } from '../support/command.ts';
 const guideOf = (name: string) => readFile(new URL(`../../docs/guides/${name}.md`, import.meta.url), 'utf8');
 const guide = await guideOf('configuration');
 const httpGuide = await guideOf('http');
+const tlsGuide = await guideOf('tls');
 
 /** The fenced block of this title. */
 function block(title: string, text = guide): string {
@@ -70,7 +73,7 @@ describe('the guide', () => {
     ]);
     expect(plan.trustedProxies).toEqual(['10.0.0.0/8']);
     const idle = plan.warnings.flatMap((warning) => / (\w+): accepted, and does nothing yet$/.exec(warning)?.[1] ?? []);
-    expect(idle).toEqual(['admin', 'store', 'trace', 'workers']);
+    expect(idle).toEqual(['admin', 'trace', 'workers']);
     expect(plan.warnings.slice(idle.length)).toEqual([expect.stringContaining('credentials travel in the clear')]);
   });
 
@@ -82,9 +85,7 @@ describe('the guide', () => {
       expect(lines[(line ?? 0) - 1]).toContain(`${/[^.]+$/.exec(path)?.[0]}:`);
     }
     expect(problems.map(({ path }) => path)).toEqual([
-      'routes[0].match.tlsVersion',
       'routes[0].action.sendProxyProtocol',
-      ...['mode', 'certificate', 'acme', 'minVersion'].map((key) => `routes[0].tls.${key}`),
       ...['ipAllowList', 'ipBlockList', 'onBan', 'maxConnections', 'maxConnectionsPerIp', 'rateLimit'].map(
         (key) => `routes[0].security.${key}`,
       ),
@@ -92,19 +93,13 @@ describe('the guide', () => {
       'routes[4].action.pool',
       'pools',
       'listeners.443.acceptProxyProtocol',
-      'acme',
     ]);
   });
 
   test('A03: without those keys the whole language loads', () => {
     const { value } = readYaml('whole-language.yaml', block('whole-language.yaml'));
-    // `alpn` is what a handshake offers, and the handshake is what is not built yet; so is all that `mysql` forwards to.
-    const paths = [
-      ...problemsOf('whole-language.yaml').map(({ path }) => path),
-      'routes[0].match.alpn',
-      'routes[0].tls',
-    ];
-    for (const path of paths) removeAt(value, parsePath(path) ?? []);
+    for (const { path } of problemsOf('whole-language.yaml')) removeAt(value, parsePath(path) ?? []);
+    // What `mysql` forwards to is not built yet.
     removeAt(value, ['routes', 4]);
     removeAt(value, ['listeners']);
     const plan = resolveConfig(value);
@@ -115,7 +110,8 @@ describe('the guide', () => {
       ['closed', false],
     ]);
     expect(plan.routes[0]).toMatchObject({
-      match: { http: { path: '/v1/users/:id/*', methods: ['GET', 'POST'] } },
+      match: { http: { path: '/v1/users/:id/*', methods: ['GET', 'POST'] }, tlsVersion: ['TLSv1.3'] },
+      tls: { mode: 'terminate', certificate: { type: 'auto', names: ['api.example.com'] } },
       rewrite: { stripPrefix: '/v1', path: '/users/:id' },
       authentication: { type: 'basic' },
     });
@@ -146,6 +142,39 @@ describe('the guide', () => {
           units.filter(([factor]) => ms % factor === 0).map(([factor, unit]) => `${ms / factor} ${unit}`)[0],
         ]);
     }
+  });
+});
+
+describe('the guide to TLS', () => {
+  test('A03: its example loads without a warning, each route in the mode that it says', () => {
+    const source = readYaml('tls.yaml', block('tls.yaml', tlsGuide));
+    const plan = resolveSource(source, { env: { MAIL_PASSPHRASE: 'p' }, folder: '/etc/sallyport' });
+    expect(plan.warnings).toEqual([]);
+    expect(plan.routes.map(({ name, tls, needsHttp }) => [name, tls?.mode ?? null, needsHttp])).toEqual([
+      ['shop', 'terminate', true],
+      ['api', 'terminate-and-reencrypt', true],
+      ['mail', 'terminate', false],
+      ['legacy', null, false],
+      ['to-https', null, true],
+    ]);
+  });
+
+  test('A03: its configuration in code loads, and the wildcard is ordered by DNS', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-guide-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'sallyport.config.ts'), block('sallyport.config.ts', tlsGuide));
+    const { exitCode, out } = await sallyportEnds(['check', '--json'], { folder });
+    expect(exitCode).toBe(0);
+    const certificate = {
+      names: ['example.com', '*.example.com'],
+      acme: { challenges: ['dns-01', 'http-01', 'tls-alpn-01'] },
+    };
+    expect(JSON.parse(out)).toMatchObject({ warnings: [], routes: [{ tls: { certificate } }] });
+  });
+
+  test('S03: the guides name every key of tls and of acme', () => {
+    for (const path of [['routes', 0, 'tls'], ['acme'], ['routes', 0, 'tls', 'upstream']])
+      for (const key of usableKeys(configSchema, path)) expect(guide).toMatch(new RegExp(`\\b${key}\\b`));
   });
 });
 

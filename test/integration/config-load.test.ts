@@ -248,7 +248,13 @@ export default defineConfig({ routes: [{ name: 'web', match: { ports: 8080 }, ac
     ['no default export', 'export const config = {};', { message: 'this file has no default export' }],
     ['a function', 'export default () => ({});', { message: saying('must be the configuration itself') }],
     ['a syntax error', 'export default {', { message: saying('importing this file failed') }],
-    ['a throw', "throw new Error('no');", { message: 'importing this file failed: Error: no' }],
+    [
+      'a syntax error in the middle',
+      "export default {\n  routes: [{ name: 'x' ],\n};",
+      { message: saying('SyntaxError'), line: 2 },
+    ],
+    ['a throw', "throw new Error('no');", { message: 'importing this file failed: Error: no', line: 1, col: 7 }],
+    ['a name that is not there', 'const a: number = 1;\nexport default { a: b };', { line: 2, col: 21 }],
     ['a missing import', "import 'nowhere-to-be-found';", { message: saying('importing this file failed') }],
   ])('A01: %s is a problem of the file', async (_, text, problem) => {
     expect(await loadInNode(await put('a.config.ts', text))).toMatchObject({

@@ -45,7 +45,7 @@ interface Expected {
   readonly statuses: readonly number[];
 }
 
-/** Understood by the codec, and by the routing as a path that climbs or hides: refused, and the connection goes on. */
+/** Understood by the codec, and by the routing as a path that climbs or hides: refused, and the connection goes on. So is TRACE. */
 const trickyPaths = new Set(['/../', '/%00', '/%2e%2e']);
 
 /** What must become of a case and of the canary behind it; the request before both is the connection's first. */
@@ -53,10 +53,9 @@ function expectedOf({ text, outcome }: SmugglingCase, canary: string): Expected 
   if (outcome.kind === 'refused') return { seen: [], statuses: [outcome.status] };
   const one = asked(outcome.canonical);
   const isLast = /^[^\r]* HTTP\/1\.0\r\n/.test(text) || /\r\nconnection:[^\r]*\bclose\b/i.test(text);
-  const isTricky = trickyPaths.has(one.target);
-  const first: Expected = isTricky
-    ? { seen: [], statuses: [400] }
-    : { seen: [withoutForeignUpgrade(one)], statuses: [200] };
+  const status = one.method === 'TRACE' ? 405 : trickyPaths.has(one.target) ? 400 : 200;
+  const first: Expected =
+    status !== 200 ? { seen: [], statuses: [status] } : { seen: [withoutForeignUpgrade(one)], statuses: [200] };
   if (isLast) return first;
   const next = expectedBehind(outcome.rest, canary);
   return { seen: [...first.seen, ...next.seen], statuses: [...first.statuses, ...next.statuses] };

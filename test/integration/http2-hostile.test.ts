@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { tornStreams } from '../../src/io/http/http2-guard.ts';
 import { streamBody } from '../../src/protocols/http/message.ts';
 import {
+  ack,
   block,
   data,
   endStream,
@@ -177,6 +178,21 @@ for (const [name, frames] of badIds) {
     expect(rig.told.find((one) => one.name === 'finished')?.reason).toBe('downstream.malformed');
   });
 }
+
+test('a breach after the proxy has said GOAWAY ends the connection and what is live on it', async () => {
+  await using rig = await http2Rig(() => undefined);
+  rig.send(opening(), headers(1, get));
+  await rig.until(() => rig.exchanges.length === 1);
+  rig.service.last();
+  await rig.until(() => rig.frames(types.ping).length === 1);
+  rig.send(frame(types.ping, ack, 0, rig.frames(types.ping)[0]?.payload));
+  await rig.until(() => rig.goaways().length === 2);
+  expect(rig.goaways()).toEqual([0, 0]);
+  rig.send(data(7, 'x'));
+  await rig.until(() => rig.told.some((one) => one.name === 'flushed'));
+  expect(rig.goaways()).toEqual([0, 0, protocolError]);
+  expect(rig.exchanges[0]?.failure).toBe('downstream.malformed');
+});
 
 test('a window that stays shut holds the writer, not memory, and one that opens lets it go on', async () => {
   const fits: boolean[] = [];

@@ -60,7 +60,7 @@ export function basicOf(
   hashing = new CountedHashing(),
   gate = new HashGate(),
 ): { readonly authenticator: BasicAuthenticator; readonly hashing: CountedHashing; readonly gate: HashGate } {
-  const plan = { type: 'basic', realm: 'a realm', credentials, forwardCredentials: false } as const;
+  const plan = { type: 'basic', realm: 'a realm', credentials, htpasswd: null, forwardCredentials: false } as const;
   return { authenticator: new BasicAuthenticator(plan, { hashing, gate }), hashing, gate };
 }
 

@@ -106,17 +106,65 @@ describe.each(['compiled', 'xstate'] as const)('by the %s interpreter', (interpr
     const run = served('http', { ...defaultTimeouts, lifetime: 20_000 });
     run.chart.send({ type: 'exchange.opened' });
     run.clock.advance(10_000);
-    run.chart.send({ type: 'connection.upgraded', timeouts: { ...defaultTimeouts, lifetime: null }, ageMs: 10_000 });
+    run.chart.send({
+      type: 'connection.upgraded',
+      timeouts: { ...defaultTimeouts, lifetime: null },
+      ageMs: 10_000,
+      pingMs: null,
+    });
     expect(run.chart.leaf).toBe('ESTABLISHED.TUNNEL.ACTIVE');
     expect(endsAtMs(run)).toBe(310_000);
     expect(reasonOf(run)).toMatchObject({ reason: 'timeout.idle' });
+  });
+
+  test('H03: a WebSocket is pinged whenever it has been quiet for as long as its route says, and idle still ends a dead one', () => {
+    const run = served('http', defaultTimeouts);
+    run.chart.send({ type: 'exchange.opened' });
+    const timeouts = { ...defaultTimeouts, lifetime: null };
+    run.chart.send({ type: 'connection.upgraded', timeouts, ageMs: 0, pingMs: 30_000 });
+    const pings: number[] = [];
+    const wait = (): void => {
+      const next = run.clock.next();
+      if (next === undefined) return;
+      const before = commandsOf(run, 'sendPing').length;
+      run.clock.fire(next);
+      if (commandsOf(run, 'sendPing').length > before) pings.push(run.clock.nowMs());
+    };
+    wait();
+    run.host.toldBefore = [{ type: 'bytes.flowed', quietMs: 10_000 }];
+    wait();
+    // A byte at 50 s: from there on it is quiet.
+    while (!run.chart.isDone) wait();
+    expect(pings).toEqual([30_000, 80_000, 110_000, 140_000, 170_000, 200_000, 230_000, 260_000]);
+    expect(run.clock.nowMs()).toBe(350_000);
+    expect(reasonOf(run)).toMatchObject({ reason: 'timeout.idle' });
+    expect(commandsOf(run, 'warnIdling')).toHaveLength(1);
+  });
+
+  test('H03: without a ping exactly the deadlines of a tunnel are armed, and with an infinite idle too', () => {
+    const endless = { ...defaultTimeouts, idle: null };
+    for (const [timeouts, pingMs, count] of [
+      [defaultTimeouts, null, 1],
+      [defaultTimeouts, 30_000, 2],
+      [endless, 30_000, 1],
+    ] as const) {
+      const run = served('http', timeouts);
+      run.chart.send({ type: 'exchange.opened' });
+      run.chart.send({ type: 'connection.upgraded', timeouts, ageMs: 0, pingMs });
+      expect(run.clock.armed()).toHaveLength(count);
+    }
   });
 
   test('H03, T11: an upgraded connection whose route asks for a lifetime is cut by it, counted from accept', () => {
     const run = served('http', defaultTimeouts);
     run.chart.send({ type: 'exchange.opened' });
     run.clock.advance(10_000);
-    run.chart.send({ type: 'connection.upgraded', timeouts: { ...defaultTimeouts, lifetime: 60_000 }, ageMs: 10_000 });
+    run.chart.send({
+      type: 'connection.upgraded',
+      timeouts: { ...defaultTimeouts, lifetime: 60_000 },
+      ageMs: 10_000,
+      pingMs: null,
+    });
     expect(endsAtMs(run)).toBe(60_000);
     expect(reasonOf(run)).toMatchObject({ reason: 'timeout.lifetime' });
   });

@@ -28,11 +28,11 @@ const mutants = everyMutant(chart, {
   },
 });
 
-/** The first law that the chart breaks, or null. */
+/** The first law that the chart breaks, or null. The walks that find most come first; few mutants need what liars tell. */
 function firstViolation(table: ConnectionTable): Violation | null {
   const subject = subjectOf(table);
-  for (const configuration of decisiveConfigurations) {
-    for (const isTruthful of [true, false]) {
+  for (const isTruthful of [true, false]) {
+    for (const configuration of decisiveConfigurations) {
       const [violation] = walk(subject, configuration, { isTruthful, isHasty: true }).violations;
       if (violation !== undefined) return violation;
     }
@@ -109,9 +109,10 @@ describe('mutations of the connection chart', () => {
   ] as const)('%s breaks the law that was written against it', (name, law) => {
     const mutant = mutants.find((one) => one.name === name);
     expect(mutant).toBeDefined();
+    if (mutant === undefined) return;
+    const subject = subjectOf(mutant.compile());
     const isBroken = decisiveConfigurations.some((configuration) => {
-      if (mutant === undefined) return false;
-      const { violations } = walk(subjectOf(mutant.compile()), configuration, { isTruthful: true, isHasty: law });
+      const { violations } = walk(subject, configuration, { isTruthful: true, isHasty: law });
       return violations.some((one) => one.law === law);
     });
     expect(isBroken).toBe(true);

@@ -9,13 +9,18 @@ import { connectionTable } from '../../src/machines/connection/connection-chart.
 import { defaultTimeouts } from '../../src/machines/connection/delays.ts';
 import type { ConnectionFact } from '../../src/machines/connection/events.ts';
 import { connectionLeaves } from '../../src/machines/connection/verdicts.ts';
-import { configurations, declaredDeadlines, silentConfigurations } from '../support/chart-configurations.ts';
+import {
+  configurations,
+  declaredDeadlines,
+  pingConfigurations,
+  silentConfigurations,
+} from '../support/chart-configurations.ts';
 import { lawNames, laws, type LawName } from '../support/chart-laws.ts';
 import { subjectOf, takeStep } from '../support/chart-step.ts';
 import { walk, type Visit, type Walk } from '../support/chart-walk.ts';
 
 const subject = subjectOf(connectionTable);
-const everywhere = [...configurations, ...silentConfigurations];
+const everywhere = [...configurations, ...silentConfigurations, ...pingConfigurations];
 const truthful = everywhere.map((configuration) => walk(subject, configuration, { isTruthful: true, isHasty: false }));
 const lying = everywhere.map((configuration) => walk(subject, configuration, { isTruthful: false, isHasty: false }));
 const all: readonly Walk[] = [...truthful, ...lying];
@@ -47,7 +52,9 @@ describe('deadlines', () => {
 
   test('L05: every state but CLOSED has a deadline, whatever a configuration turns off', () => {
     const off = { ...defaultTimeouts, serverFirst: null, idle: null, halfClosedMax: null, lifetime: null };
-    const without = connectionLeaves.filter((leaf) => declaredDeadlines(leaf, off).length === 0);
+    const without = connectionLeaves.filter(
+      (leaf) => declaredDeadlines(leaf, { timeouts: off, pingMs: null, pingedMs: 0, quietMs: 0 }).length === 0,
+    );
     expect(without).toEqual(['CLOSED']);
   });
 
@@ -98,6 +105,17 @@ describe('deadlines', () => {
 
   test('T09, L39: the idle deadline announces itself; where it is infinite, the legs are looked at', () => {
     expectLaws('the idle deadline announces itself, or looks at the legs where it is infinite');
+  });
+
+  test('H03, T08: a ping is sent when it is due, to WebSockets whose route asks for it, and puts off no other deadline', () => {
+    expectLaws(
+      'a ping is sent when it is due, and puts off nothing',
+      'nobody is pinged whose route does not ask for it',
+    );
+  });
+
+  test('S01: an upstream that is reached and not agreed with yet is SECURING', () => {
+    expectLaws('an upstream that is reached and not agreed with yet is SECURING');
   });
 
   test('L21: a live exchange is left to its own deadlines, and the leg is looked at meanwhile', () => {

@@ -16,7 +16,7 @@ import { peerPath, peerTest } from '../support/peers.ts';
 const decoder = new TextDecoder();
 
 function answer(protocol: string, reason: CloseReason, connectionId = 'c-1'): Uint8Array {
-  const bytes = refusal(protocol, reason, connectionId);
+  const bytes = refusal(protocol, reason, connectionId, Date.UTC(2026, 0, 1));
   if (bytes === null) throw new Error(`${protocol} has no refusal`);
   return bytes;
 }
@@ -177,7 +177,7 @@ describe('in other protocols', () => {
 
   test('L04: a protocol can refuse exactly when there is something to write', () => {
     for (const name of [...builtinDetectors.map((detector) => detector.name), 'mine', 'tcp', '']) {
-      expect(canRefuse(name), `protocol ${name}`).toBe(refusal(name, 'refused.route', 'c-1') !== null);
+      expect(canRefuse(name), `protocol ${name}`).toBe(refusal(name, 'refused.route', 'c-1', 0) !== null);
     }
     expect(['http', 'postgres', 'redis', 'tls'].every(canRefuse)).toBe(true);
     expect(['ssh', 'socks', 'h2c', 'tcp'].some(canRefuse)).toBe(false);

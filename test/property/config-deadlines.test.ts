@@ -288,6 +288,7 @@ describe('origins', () => {
       type: 'forward',
       targets: [{ host: '127.0.0.1', port: 3001, match: null }],
       upstreamProtocol: 'http1',
+      pingMs: null,
     });
     expect(
       problems(

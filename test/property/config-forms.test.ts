@@ -27,6 +27,7 @@ describe('zero configuration', () => {
       type: 'forward',
       targets: [{ host, port, match: null }],
       upstreamProtocol: 'http1',
+      pingMs: null,
     });
   });
 
@@ -64,7 +65,7 @@ describe('zero configuration', () => {
       expect(error).toBeInstanceOf(ConfigError);
       if (error instanceof ConfigError) {
         expect(error.problems.map(({ file }) => file)).toEqual(wrong.filter((mapping) => mapping !== '9=1'));
-        expect(error.problems[1]?.message).toContain('not built yet');
+        expect(error.problems[1]?.suggestion).toContain('--email');
       }
     }
   });

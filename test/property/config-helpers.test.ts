@@ -3,7 +3,14 @@
  */
 import { describe, expect, test } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
-import { balancedRoute, defineConfig, httpRoute, passthroughRoute, redirectToHttps } from '../../src/index.ts';
+import {
+  balancedRoute,
+  defineConfig,
+  httpRoute,
+  passthroughRoute,
+  redirectToHttps,
+  terminateRoute,
+} from '../../src/index.ts';
 import type { RouteConfig } from '../../src/index.ts';
 
 const target = { host: '127.0.0.1', port: 3000 };
@@ -36,6 +43,43 @@ describe('route helpers', () => {
       timeouts: { values: { response: 5_000 } },
       priority: 3,
     });
+  });
+
+  test('R11: terminateRoute ends TLS on port 443, and begins it again towards the upstream where told to', () => {
+    const certificate = { cert: 'a.pem', key: 'a.key' };
+    expect(planOf(terminateRoute({ name: 'web', domains: 'a.example', target, certificate }))).toMatchObject({
+      match: { ports: [{ from: 443, to: 443 }], domains: ['a.example'], protocol: null },
+      needsHttp: true,
+      tls: { mode: 'terminate', certificate: { type: 'pem' }, upstream: null },
+    });
+    const more = terminateRoute({
+      name: 'api',
+      ports: 8443,
+      protocol: 'http',
+      path: '/v1/*',
+      target,
+      certificate: () => null,
+      minVersion: 'TLSv1.3',
+      clientAuth: { ca: 'ca.pem', require: false },
+      reencrypt: { servername: 'api.internal' },
+      rewrite: { stripPrefix: '/v1' },
+      timeouts: { dial: '1s' },
+    });
+    expect(planOf(more)).toMatchObject({
+      match: { ports: [{ from: 8443, to: 8443 }], http: { path: '/v1/*' } },
+      tls: {
+        mode: 'terminate-and-reencrypt',
+        certificate: { type: 'function' },
+        minVersion: 'TLSv1.3',
+        clientAuth: { require: false },
+        upstream: { serverName: 'api.internal', verify: true },
+      },
+      rewrite: { stripPrefix: '/v1' },
+      timeouts: { values: { dial: 1_000 } },
+    });
+    expect(planOf(terminateRoute({ name: 'a', target, certificate, reencrypt: true }))?.tls?.upstream?.verify).toBe(
+      true,
+    );
   });
 
   test('R11: passthroughRoute reads the name of the client hello and nothing else', () => {

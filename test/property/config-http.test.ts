@@ -53,8 +53,9 @@ describe('match', () => {
       { path: 'routes[0].match.method[1]', suggestion: 'POST' },
     ]);
     for (const method of ['', 'A B', 'GÉT', 'G\u0000', [], 5]) expect(matchProblems({ method })).toHaveLength(1);
-    for (const method of ['CONNECT', 'TRACE'])
+    for (const method of ['CONNECT', 'trace'])
       expect(matchProblems({ method })).toEqual([expect.stringContaining('this cannot be matched')]);
+    expect(matchProblems({ method: 'TRACE' })).toEqual([]);
   });
 
   test('R11: a header stands once whatever its case, is a field that a route can see, and asks for text', () => {

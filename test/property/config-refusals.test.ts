@@ -110,7 +110,6 @@ describe('what cannot be enforced', () => {
 describe('what is not built yet', () => {
   const later: readonly (readonly [string, Record<string, unknown>])[] = [
     ['pools', { pools: {} }],
-    ['acme', { acme: {} }],
     ['workers', { workers: 2 }],
     ['workers', { workers: 'auto' }],
     ['limits.waitingRoom.size', { limits: { waitingRoom: { size: 1 } } }],
@@ -129,7 +128,6 @@ describe('what is not built yet', () => {
     ['dialer', { ...forward, dialer: 'direct' }],
     ['sendProxyProtocol', { ...forward, sendProxyProtocol: true }],
     ['preserveSourceIP', { ...forward, preserveSourceIP: true }],
-    ['tls.mode', { ...forward, tls: { mode: 'terminate' } }],
     ['target', { type: 'forward', target: () => forward.target }],
     ['target.port', { type: 'forward', target: { host: 'a', port: 'preserve' } }],
     ['target.host', { type: 'forward', target: { host: () => 'a', port: 1 } }],
@@ -143,7 +141,10 @@ describe('what is not built yet', () => {
 
   test('X03: an unknown key is answered with the keys that can be used today', () => {
     expect(problems({ routes: [web({ match: { ports: 1, domians: 'a' } })] })).toMatchObject([
-      { expected: 'ports, domains, protocol, alpn, clientIp, path, headers, method, query', suggestion: 'domains' },
+      {
+        expected: 'ports, domains, protocol, alpn, clientIp, path, headers, method, query, tlsVersion',
+        suggestion: 'domains',
+      },
     ]);
   });
 
@@ -166,17 +167,14 @@ describe('what is not built yet', () => {
     expect(complaints(config)).toEqual([]);
   });
 
-  test('X03: admin, store, trace and workers load with one warning each', () => {
+  test('X03: admin, trace and workers load with one warning each', () => {
     const warnings = resolveConfig({
       routes: [web()],
       admin: { listen: 'unix:./s' },
-      store: 'file:x',
       trace: { sample: 0, keep: 1_000 },
       workers: 1,
     }).warnings;
-    expect(warnings).toEqual(
-      ['admin', 'store', 'trace', 'workers'].map((key) => `${key}: accepted, and does nothing yet`),
-    );
+    expect(warnings).toEqual(['admin', 'trace', 'workers'].map((key) => `${key}: accepted, and does nothing yet`));
   });
 });
 
@@ -188,10 +186,10 @@ describe('older styles', () => {
       acme: { email: 'ssl@example.com', port: 80 },
       routes: [web()],
     });
-    expect(found.map(({ path }) => path).toSorted()).toEqual(['acme', 'acme.port', 'httpProxyPort', 'useHttpProxy']);
+    expect(found.map(({ path }) => path).toSorted()).toEqual(['acme.port', 'httpProxyPort', 'useHttpProxy']);
     const suggestions = found.map(({ suggestion }) => suggestion ?? '').join('\n');
     const [routes = ''] = found.filter(({ path }) => path === 'useHttpProxy').map(({ suggestion }) => suggestion ?? '');
-    const loaded = resolveSource(readYaml('new.yaml', routes.replace(/^acme:.*$/m, '')));
+    const loaded = resolveSource(readYaml('new.yaml', routes));
     expect(loaded.routes).toMatchObject([
       { match: { protocol: 'http', ports: [{ from: 80, to: 80 }] }, needsHttp: true },
     ]);

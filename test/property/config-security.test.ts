@@ -30,6 +30,7 @@ describe('basic authentication', () => {
       type: 'basic',
       realm: 'sallyport',
       credentials: [{ username: 'api', password: scrypt }],
+      htpasswd: null,
       forwardCredentials: false,
     };
     expect(asking(basic)).toMatchObject({ authentication: expected, needsHttp: true, match: { protocol: 'http' } });
@@ -217,19 +218,12 @@ describe('the rest of security', () => {
       maxConnections: 100,
       maxConnectionsPerIp: 20,
       rateLimit: { connections: 100 },
-      authentication: { htpasswd: './users', ...basic },
     };
     const found = problems({ routes: [web({ security })] });
     expect(found.map(({ path }) => path).toSorted()).toEqual(
-      [
-        'authentication.htpasswd',
-        'ipAllowList',
-        'ipBlockList',
-        'maxConnections',
-        'maxConnectionsPerIp',
-        'onBan',
-        'rateLimit',
-      ].map((key) => `routes[0].security.${key}`),
+      ['ipAllowList', 'ipBlockList', 'maxConnections', 'maxConnectionsPerIp', 'onBan', 'rateLimit'].map(
+        (key) => `routes[0].security.${key}`,
+      ),
     );
     for (const { message } of found) expect(message).toEqual(notBuiltYet);
   });

@@ -106,11 +106,12 @@ describe('mutations of the exchange chart', () => {
       mutant.compile(),
       Object.fromEntries(Object.entries(laws).filter(([one]) => one === law)),
     );
-    const broken = models.flatMap((model) =>
-      [true, false].flatMap(
-        (isTruthful) => walker.walk(model, { isTruthful, hasPairs: false, isHasty: true }).violations,
-      ),
+    const isBroken = models.some((model) =>
+      [true, false].some((isTruthful) => {
+        const { violations } = walker.walk(model, { isTruthful, hasPairs: false, isHasty: true });
+        return violations.some((one) => one.law === law);
+      }),
     );
-    expect(broken.map((one) => one.law)).toContain(law);
+    expect(isBroken).toBe(true);
   });
 });

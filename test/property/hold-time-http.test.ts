@@ -191,7 +191,8 @@ function walked(asked: HoldPolicy, steps: readonly Step[], seen: Set<string>): n
       seen.add(isHandedOver ? 'handOver' : 'exchange.closed');
       const told = { timeouts: asked.route, ageMs: clock.nowMs() };
       if (!isHandedOver) return connection.send({ type: 'exchange.closed', ...told });
-      return connection.send({ type: 'connection.upgraded', ...told, timeouts: { ...asked.route, lifetime: null } });
+      const timeouts = { ...asked.route, lifetime: null };
+      return connection.send({ type: 'connection.upgraded', ...told, timeouts, pingMs: null });
     });
   };
   connection.start();

@@ -5,10 +5,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { closeReasons } from '../../src/machines/connection/close-reason.ts';
 import { fieldValue, fieldValues, hasSeveral, rewriteFields } from '../../src/protocols/http/fields.ts';
-import { forwardRequest, forwardResponse, type ForwardingFacts } from '../../src/protocols/http/forwarding.ts';
+import { Forwarder, forwardResponse, type ForwardingFacts } from '../../src/protocols/http/forwarding.ts';
 import { isIdempotent } from '../../src/protocols/http/idempotent.ts';
 import { noBody, noFields, type Fields, type RequestHead } from '../../src/protocols/http/message.ts';
-import { ownAnswer } from '../../src/protocols/http/own-answer.ts';
+import { dated, dateText, ownAnswer } from '../../src/protocols/http/own-answer.ts';
 import {
   authorityProblem,
   fieldProblem,
@@ -38,7 +38,7 @@ const head: RequestHead = {
 const facts: ForwardingFacts = { clientHost: '192.0.2.7', isTrustedPeer: false, scheme: 'http', listenerPort: 8080 };
 const trusted: ForwardingFacts = { ...facts, isTrustedPeer: true };
 const way = (fields: Fields, given: ForwardingFacts, parts: Partial<RequestHead> = {}) =>
-  forwardRequest({ ...head, ...parts, fields }, given).fields;
+  new Forwarder(given).request({ ...head, ...parts, fields }).fields;
 
 const ours = [
   'X-Forwarded-For',
@@ -144,8 +144,8 @@ describe('what a forwarded message says about its way', () => {
   });
 
   test('only an offer of WebSocket is forwarded', () => {
-    expect(forwardRequest({ ...head, upgrade: 'websocket' }, facts).upgrade).toBe('websocket');
-    expect(forwardRequest({ ...head, upgrade: 'h2c' }, facts).upgrade).toBe(null);
+    expect(new Forwarder(facts).request({ ...head, upgrade: 'websocket' }).upgrade).toBe('websocket');
+    expect(new Forwarder(facts).request({ ...head, upgrade: 'h2c' }).upgrade).toBe(null);
   });
 
   test('a forwarded request is written and read back with each of our fields once', () => {
@@ -162,7 +162,7 @@ describe('what a forwarded message says about its way', () => {
       fc.array(fc.tuple(names, fc.constantFrom('1', 'a, b', ''))),
       fc.boolean(),
       (pairs, isTrustedPeer) => {
-        const sent = forwardRequest({ ...head, fields: pairs.flat() }, { ...facts, isTrustedPeer });
+        const sent = new Forwarder({ ...facts, isTrustedPeer }).request({ ...head, fields: pairs.flat() });
         const [first] = readRequests(requestHeadBytes(sent, { keepAlive: true }), [], true).told;
         expect(first).toEqual({ type: 'request', head: sent });
         for (const name of ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port'])
@@ -234,6 +234,30 @@ describe('own answers', () => {
   test('an id brings nothing but visible ASCII into an answer', () => {
     expect(Buffer.from(ownAnswer('refused.route', 'a\r\n \0é1').body).toString('latin1')).toMatch(/\(exchange a1\)\n$/);
   });
+});
+
+describe('the date of an answer', () => {
+  const { head: answer } = ownAnswer('refused.route', 'k3f9-12.3');
+
+  test('RFC 9110 §5.6.7: is the second that the clock says, in the one form', () => {
+    expect(dateText(784_111_777_000)).toBe('Sun, 06 Nov 1994 08:49:37 GMT');
+    expect(dateText(784_111_777_999)).toBe(dateText(784_111_777_000));
+    expect(dateText(784_111_778_000)).toBe('Sun, 06 Nov 1994 08:49:38 GMT');
+    expect(dateText(784_111_777_000)).toBe('Sun, 06 Nov 1994 08:49:37 GMT');
+  });
+
+  test('RFC 9110 §6.6.1: stands once, and one that is there already is left alone', () => {
+    expect(fieldValues(dated(answer, 0).fields, 'date')).toEqual(['Thu, 01 Jan 1970 00:00:00 GMT']);
+    const own = { ...answer, fields: ['dAtE', 'mine'] };
+    expect(dated(own, 0)).toBe(own);
+  });
+});
+
+test('who failed is named: a handler is no upstream', () => {
+  const said = (...given: Parameters<typeof ownAnswer>) => Buffer.from(ownAnswer(...given).body).toString('latin1');
+  expect(said('handler.failed', 'a', 'handler')).toBe('the handler failed (exchange a)\n');
+  expect(said('timeout.response', 'a', 'handler')).toBe('the handler did not answer in time (exchange a)\n');
+  expect(said('timeout.response', 'a')).toBe('the upstream did not answer in time (exchange a)\n');
 });
 
 describe('models that no reader made', () => {

@@ -118,9 +118,11 @@ const lineEnds: readonly SmugglingCase[] = [
 ];
 
 const methods: readonly SmugglingCase[] = [
-  ...['CONNECT', 'TRACE', 'connect', 'Trace', 'cOnNeCt'].map((method) =>
+  ...['CONNECT', 'trace', 'connect', 'Trace', 'cOnNeCt'].map((method) =>
     refused('method', `${method} is not served`, 405, head(`${method} / HTTP/1.1`, host)),
   ),
+  // A clean request: whether a route wants it is for the routing to say, and without one it is refused.
+  forwarded('method', 'TRACE', head('TRACE / HTTP/1.1', host), head('TRACE / HTTP/1.1', host)),
   refused('method', 'CONNECT with an authority', 405, head('CONNECT a.example:443 HTTP/1.1', 'Host: a.example:443')),
   ...['', ' ', 'GE T', 'GET\t', 'G@T', 'GET:', '"GET"', 'GET(', '{GET}', 'G\xc9T', 'GET\0', 'GET/', 'GET,'].map(
     (method) => refused('method', `${JSON.stringify(method)} is no method`, 400, head(`${method} / HTTP/1.1`, host)),

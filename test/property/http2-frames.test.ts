@@ -41,7 +41,7 @@ function walk(bytes: Uint8Array, cuts: readonly number[], prefaceBytes: number):
 }
 
 function guard(): Http2Guard {
-  const nobody = { sentEnd: () => undefined, receivedEnd: () => undefined };
+  const nobody = { sentEnd: () => undefined, receivedEnd: () => undefined, sentGoaway: () => undefined };
   return new Http2Guard({ nowMs: () => 0 }, 'client', nobody);
 }
 

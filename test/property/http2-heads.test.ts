@@ -108,7 +108,7 @@ describe('request heads', () => {
     ['a shadow of a field of the proxy', [...start, 'x_forwarded_for', '1'], 400],
     ['another expectation', [...start, 'expect', 'x'], 417],
     ['CONNECT', [':method', 'CONNECT', ...start.slice(2)], 405],
-    ['TRACE', [':method', 'TRACE', ...start.slice(2)], 405],
+    ['trace', [':method', 'trace', ...start.slice(2)], 405],
     [':protocol without CONNECT', [...start, ':protocol', 'websocket'], 400],
     ['another protocol', [':method', 'CONNECT', ...start.slice(2), ':protocol', 'tcp'], 501],
     ['a path of 33 KiB', [...start.slice(0, 2), ':path', `/${'x'.repeat(33_000)}`, ...start.slice(4)], 414],

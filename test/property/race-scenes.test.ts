@@ -6,7 +6,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import type { Detect } from '../../src/protocols/detector.ts';
-import type { Address, ChunkLifetime, Leg, LegFact } from '../../src/io/leg.ts';
+import type { Address, ChunkLifetime, Handshake, Leg, LegFact } from '../../src/io/leg.ts';
 import type { Dialer } from '../../src/io/dialer.ts';
 import type { DialPlan } from '../../src/testing/memory-network.ts';
 import { runs, seed } from '../support/fuzz.ts';
@@ -308,6 +308,10 @@ class CountingLeg implements Leg {
 
   constructor(leg: Leg) {
     this.#leg = leg;
+  }
+
+  secure(how: Handshake): void {
+    this.#leg.secure(how);
   }
 
   get remote(): Address {

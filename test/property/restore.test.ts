@@ -164,4 +164,5 @@ const onlyDefaults: Configuration = {
   routeTimeouts: defaultTimeouts,
   servedTimeouts: defaultTimeouts,
   tunnelTimeouts: defaultTimeouts,
+  tunnelPingMs: null,
 };

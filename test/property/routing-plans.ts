@@ -22,6 +22,7 @@ import type {
   RoutePlan,
   TargetPlan,
 } from '../../src/routing/plan.ts';
+import type { TlsPlan } from '../../src/routing/tls-plan.ts';
 
 export interface RouteWish extends Partial<Omit<RouteMatch, 'ports' | 'http'>>, Partial<HttpMatch> {
   readonly name?: string;
@@ -33,6 +34,8 @@ export interface RouteWish extends Partial<Omit<RouteMatch, 'ports' | 'http'>>, 
   readonly tags?: readonly string[];
   readonly action?: RouteAction;
   readonly rewrite?: RewritePlan;
+  /** Terminates TLS by a policy of this name. */
+  readonly policy?: string;
 }
 
 export const listenerPort = 443;
@@ -53,15 +56,33 @@ export function routes(...wishes: readonly RouteWish[]): readonly RoutePlan[] {
       domains: wish.domains ?? null,
       protocol: wish.protocol ?? null,
       alpn: wish.alpn ?? null,
+      tlsVersion: wish.tlsVersion ?? null,
       clientIp: wish.clientIp ?? null,
       http: httpMatch(wish),
     },
     action: wish.action ?? forward({ match: null }),
+    isForChallenges: false,
     timeouts: timeouts(wish.serverFirst ?? null),
     interpreter: 'compiled',
     keepHalfOpen: false,
     limitsUpgrades: false,
+    tls: wish.policy === undefined ? null : tlsPlan(wish.policy),
   }));
+}
+
+/** A plan for termination whose policy is only a word. */
+export function tlsPlan(policy: string): TlsPlan {
+  return {
+    mode: 'terminate',
+    policy,
+    configPath: 'tls',
+    certificate: { type: 'function', provide: () => null },
+    minVersion: 'TLSv1.2',
+    maxVersion: null,
+    ciphers: null,
+    clientAuth: null,
+    upstream: null,
+  };
 }
 
 /** A forward action, its targets on ports 3000, 3001 … */
@@ -70,6 +91,7 @@ export function forward(...targets: readonly Pick<TargetPlan, 'match'>[]): Forwa
     type: 'forward',
     targets: targets.map(({ match }, index) => ({ host: '127.0.0.1', port: 3000 + index, match })),
     upstreamProtocol: 'http1',
+    pingMs: null,
   };
 }
 
@@ -95,7 +117,9 @@ function httpParts(wish: RouteWish): Pick<RoutePlan, 'needsHttp' | 'rewrite' | '
   };
 }
 
-function namesHttp({ domains = null, protocol = null, alpn = null }: RouteWish): boolean {
+function namesHttp({ domains = null, protocol = null, alpn = null, policy }: RouteWish): boolean {
+  // Inside of TLS, HTTP may be whatever comes.
+  if (policy !== undefined && protocol === null) return true;
   if (protocol !== null) return ['http', 'h2c', 'websocket'].includes(protocol);
   return domains !== null && alpn === null;
 }
@@ -110,6 +134,7 @@ export function request(wish: Partial<RequestSubject> = {}): RequestSubject {
     method: 'GET',
     target: '/',
     fields: [],
+    tls: null,
     ...wish,
   };
 }
@@ -122,6 +147,7 @@ export function listener(plans: readonly RoutePlan[]): ListenerPlan {
     configPath: 'listeners',
     routes: plans,
     timeouts: timeouts(null),
+    isForChallenges: false,
   };
 }
 
@@ -141,13 +167,13 @@ export function subject(
   alpn: readonly string[] = [],
   ip = '10.0.0.1',
 ): RouteSubject {
-  return { ip, protocol, preface: protocol === null ? null : { serverName, alpn } };
+  return { ip, protocol, preface: protocol === null ? null : { serverName, alpn }, tls: null };
 }
 
 /** The name of the route, the reason of the refusal, or that the request is malformed. */
 export function said(decision: RouteDecision | RequestDecision | null): string | null {
   if (decision === null) return null;
-  if (decision.kind === 'malformed') return 'malformed';
+  if (decision.kind === 'malformed' || decision.kind === 'misdirected') return decision.kind;
   return decision.kind === 'route' ? decision.route.name : decision.reason;
 }
 

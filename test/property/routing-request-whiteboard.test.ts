@@ -207,20 +207,24 @@ describe('whiteboard tables for requests', () => {
     ]) {
       const served = table(wish);
       expect(served.servesHttp).toBe(true);
-      expect(served.withoutBytes({ ip: '10.0.0.1' })).toBeNull();
+      expect(served.withoutBytes({ ip: '10.0.0.1', tls: null })).toBeNull();
       expect(names(served)).toEqual(['h2c', 'http']);
-      expect(served.serverFirst({ ip: '10.0.0.1' })).toBeNull();
+      expect(served.serverFirst({ ip: '10.0.0.1', tls: null })).toBeNull();
     }
     expect(names(table({ domains: ['a.x'] }))).toEqual(['tls', 'h2c', 'http']);
     const named = table({ domains: ['a.x'], protocol: 'tcp' });
     expect([named.servesHttp, names(named)]).toEqual([false, ['tls', 'http']]);
     const plain = table({});
-    expect([plain.servesHttp, names(plain), said(plain.withoutBytes({ ip: '10.0.0.1' }))]).toEqual([false, [], 'r0']);
+    expect([plain.servesHttp, names(plain), said(plain.withoutBytes({ ip: '10.0.0.1', tls: null }))]).toEqual([
+      false,
+      [],
+      'r0',
+    ]);
   });
 
   test('M06: bytes that are no HTTP never reach a route that only HTTP can show, and reach the plain one beside it', () => {
     const shared = table({ name: 'health', path: '/health', action: respond }, { name: 'rest' });
-    expect(shared.withoutBytes({ ip: '10.0.0.1' })).toBeNull();
+    expect(shared.withoutBytes({ ip: '10.0.0.1', tls: null })).toBeNull();
     expect(said(shared.decide(subject(null)))).toBe('rest');
     expect(said(shared.decide(subject('tls', 'a.x')))).toBe('rest');
     expect(asks(shared, { target: '/health' })).toBe('health');

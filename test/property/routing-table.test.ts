@@ -56,6 +56,7 @@ describe('the specification', () => {
       ip,
       protocol,
       preface: protocol === null ? null : { serverName, alpn },
+      tls: null,
     }));
 
   /** Criterion by criterion, straight from what they mean. */
@@ -121,7 +122,7 @@ describe('the specification', () => {
   /** Where HTTP is served, a client that speaks it is asked about as `GET /`. */
   function answerTo(compiled: RouteTable, { ip, protocol, preface }: RouteSubject) {
     if (!compiled.servesHttp || (protocol !== 'http' && protocol !== 'h2c')) {
-      return compiled.decide({ ip, protocol, preface });
+      return compiled.decide({ ip, protocol, preface, tls: null });
     }
     return compiled.decideRequest(request({ ip, protocol, host: preface?.serverName ?? null }));
   }
@@ -215,7 +216,7 @@ describe('the specification', () => {
               route.timeouts.values.serverFirst !== null &&
               !['tls', 'http', 'h2c', 'redis', 'postgres', 'socks'].includes(route.match.protocol ?? 'tcp'),
           );
-        expect(compiled.serverFirst({ ip })).toBe(able.find((route) => takesIp(route, ip)) ?? null);
+        expect(compiled.serverFirst({ ip, tls: null })).toBe(able.find((route) => takesIp(route, ip)) ?? null);
         const waits = able.map((route) => route.timeouts.values.serverFirst ?? Infinity);
         expect(compiled.serverFirstMs).toBe(able.length === 0 ? null : Math.min(...waits));
       }),

@@ -8,8 +8,8 @@ import { detectors, listener, routes, type RouteWish, said, subject, table } fro
 describe('whiteboard tables', () => {
   test('R01, M06: a plain TCP route answers every client before any byte, with the same object', () => {
     const plain = table({ name: 'mysql' });
-    expect(said(plain.withoutBytes({ ip: '10.0.0.1' }))).toBe('mysql');
-    expect(plain.withoutBytes({ ip: '10.0.0.1' })).toBe(plain.withoutBytes({ ip: '::1' }));
+    expect(said(plain.withoutBytes({ ip: '10.0.0.1', tls: null }))).toBe('mysql');
+    expect(plain.withoutBytes({ ip: '10.0.0.1', tls: null })).toBe(plain.withoutBytes({ ip: '::1', tls: null }));
     expect(plain.detectors).toEqual([]);
   });
 
@@ -20,7 +20,7 @@ describe('whiteboard tables', () => {
       { name: 'web', protocol: 'http' },
       { name: 'site', domains: ['a.x'] },
     );
-    expect(shared.withoutBytes({ ip: '10.0.0.1' })).toBeNull();
+    expect(shared.withoutBytes({ ip: '10.0.0.1', tls: null })).toBeNull();
     expect(shared.detectors.map((detector) => detector.name)).toEqual(['tls', 'redis', 'h2c', 'http']);
     expect(said(shared.decide(subject('redis')))).toBe('cache');
     expect(said(shared.decide(subject('http', 'b.x')))).toBe('web');
@@ -106,14 +106,14 @@ describe('whiteboard tables', () => {
     expect(said(gated.decide(subject('redis')))).toBe('refused.protocol');
     expect(said(gated.decide(subject(null)))).toBe('rest');
     const unsniffed = compileListener(listener(routes({ name: 'rest' })), detectors('redis'));
-    expect(said(unsniffed.withoutBytes({ ip: '10.0.0.1' }))).toBe('rest');
+    expect(said(unsniffed.withoutBytes({ ip: '10.0.0.1', tls: null }))).toBe('rest');
   });
 
   test('M04: a route that is switched off refuses what it matches, and nothing behind it gets the client', () => {
     const gated = table({ name: 'cache', protocol: 'redis', enabled: false }, { name: 'rest' });
     expect(said(gated.decide(subject('redis')))).toBe('refused.protocol');
     expect(said(gated.decide(subject('ssh')))).toBe('rest');
-    expect(said(table({ enabled: false }).withoutBytes({ ip: '10.0.0.1' }))).toBe('refused.protocol');
+    expect(said(table({ enabled: false }).withoutBytes({ ip: '10.0.0.1', tls: null }))).toBe('refused.protocol');
   });
 
   test('R06: the address selects among routes, and an address that no route takes is refused before any byte', () => {
@@ -121,11 +121,11 @@ describe('whiteboard tables', () => {
       { name: 'office', clientIp: ['10.0.0.0/8'] },
       { name: 'web', protocol: 'http', clientIp: ['192.168.*'] },
     );
-    expect(said(byAddress.withoutBytes({ ip: '::ffff:10.0.0.9' }))).toBe('office');
-    expect(byAddress.withoutBytes({ ip: '192.168.0.1' })).toBeNull();
-    expect(said(byAddress.withoutBytes({ ip: '203.0.113.1' }))).toBe('refused.route');
+    expect(said(byAddress.withoutBytes({ ip: '::ffff:10.0.0.9', tls: null }))).toBe('office');
+    expect(byAddress.withoutBytes({ ip: '192.168.0.1', tls: null })).toBeNull();
+    expect(said(byAddress.withoutBytes({ ip: '203.0.113.1', tls: null }))).toBe('refused.route');
     expect(said(byAddress.decide(subject('http', 'a.x', [], '203.0.113.1')))).toBe('refused.route');
-    expect(said(table().withoutBytes({ ip: '10.0.0.1' }))).toBe('refused.route');
+    expect(said(table().withoutBytes({ ip: '10.0.0.1', tls: null }))).toBe('refused.route');
   });
 
   test('M10: server-first routes are found by address; those that ask for a name or are off are not', () => {
@@ -136,9 +136,9 @@ describe('whiteboard tables', () => {
       { name: 'ssh', protocol: 'ssh', clientIp: ['192.168.*'], serverFirst: 500 },
       { name: 'web', protocol: 'http' },
     );
-    expect(mixed.serverFirst({ ip: '10.0.0.1' })?.name).toBe('smtp');
-    expect(mixed.serverFirst({ ip: '192.168.0.1' })?.name).toBe('ssh');
-    expect(mixed.serverFirst({ ip: '203.0.113.1' })).toBeNull();
+    expect(mixed.serverFirst({ ip: '10.0.0.1', tls: null })?.name).toBe('smtp');
+    expect(mixed.serverFirst({ ip: '192.168.0.1', tls: null })?.name).toBe('ssh');
+    expect(mixed.serverFirst({ ip: '203.0.113.1', tls: null })).toBeNull();
     expect(mixed.serverFirstMs).toBe(300);
     expect(table({ protocol: 'http' }).serverFirstMs).toBeNull();
   });

@@ -80,6 +80,8 @@ async function live(interpreter: Interpreter, daySeed: number): Promise<Day> {
     prepare: () => Promise.resolve(world.posts),
     publish: (event) => world.observation.announce(event),
     drainPools: () => undefined,
+    running: () => undefined,
+    release: () => Promise.resolve(),
     finished: () => world.observation.close({ event: 'proxy.stopped' }),
   });
   world.onEmpty = () => life.connectionsClosed();

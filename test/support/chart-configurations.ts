@@ -24,6 +24,8 @@ export interface Configuration {
   readonly servedTimeouts: Timeouts;
   /** Of a connection that was upgraded: with a lifetime exactly where the connection had none, and the other way round. */
   readonly tunnelTimeouts: Timeouts;
+  /** Of that connection's route: the silence after which its client is pinged, or null. */
+  readonly tunnelPingMs: number | null;
 }
 
 /** Whose deadlines are in force: the listener's, the first route's, those of the route served last, a tunnel's. */
@@ -41,6 +43,8 @@ export interface Switches {
   readonly hasHalfClosedMax: boolean;
   readonly hasLifetime: boolean;
   readonly hasSilentDeaths: boolean;
+  /** Left out: no. */
+  readonly hasPing?: boolean;
 }
 
 /** What a report of activity says, and what the facts that carry an age say. Milliseconds. */
@@ -78,10 +82,13 @@ const routeNumbers = {
   keepAlive: 60,
 };
 const servedNumbers = { ...routeNumbers, admission: 12, flush: 202, linger: 22, keepAlive: 62 };
+/** Twice before the idle deadline announces itself, however quiet it has been before. */
+const tunnelPing = 130;
 const tunnelNumbers = { ...routeNumbers, admission: 13, halfClosed: 303, flush: 203 };
 
 export function configurationOf(switches: Switches): Configuration {
   const { attemptsMax, isServerFirst, isIdleInfinite, hasHalfClosedMax, hasLifetime, hasSilentDeaths } = switches;
+  const hasPing = switches.hasPing ?? false;
   const timeouts = (numbers: typeof routeNumbers, base: number, isBounded = hasLifetime): Timeouts => ({
     ...defaultTimeouts,
     ...numbers,
@@ -97,6 +104,7 @@ export function configurationOf(switches: Switches): Configuration {
     ...(hasHalfClosedMax ? ['halfClosedMax'] : []),
     ...(hasLifetime ? ['lifetime'] : []),
     ...(hasSilentDeaths ? ['silent deaths'] : []),
+    ...(hasPing ? ['ping'] : []),
   ];
   return {
     name: said.join(', '),
@@ -106,6 +114,7 @@ export function configurationOf(switches: Switches): Configuration {
     routeTimeouts: timeouts(routeNumbers, 0),
     servedTimeouts: timeouts(servedNumbers, 2),
     tunnelTimeouts: timeouts(tunnelNumbers, 3, !hasLifetime),
+    tunnelPingMs: hasPing ? tunnelPing : null,
   };
 }
 
@@ -143,6 +152,21 @@ export const silentConfigurations: readonly Configuration[] = both.map((isIdleIn
   }),
 );
 
+/** Worlds in which a WebSocket's client is pinged; where silence is no reason to end there is nothing to ask for. */
+export const pingConfigurations: readonly Configuration[] = both.flatMap((isIdleInfinite) =>
+  both.map((hasSilentDeaths) =>
+    configurationOf({
+      attemptsMax: 1,
+      isServerFirst: false,
+      isIdleInfinite,
+      hasHalfClosedMax: false,
+      hasLifetime: !hasSilentDeaths,
+      hasSilentDeaths,
+      hasPing: true,
+    }),
+  ),
+);
+
 /** Few walks that together arm every deadline and leave every deadline off that can be: enough to judge a mutation. */
 export const decisiveConfigurations: readonly Configuration[] = [
   configurationOf({
@@ -152,6 +176,7 @@ export const decisiveConfigurations: readonly Configuration[] = [
     hasHalfClosedMax: true,
     hasLifetime: true,
     hasSilentDeaths: false,
+    hasPing: true,
   }),
   configurationOf({
     attemptsMax: 1,
@@ -176,10 +201,15 @@ const declared: Readonly<Record<ConnectionLeaf, readonly DelayName[]>> = {
   'SNIFFING.SILENT': ['sniff', 'serverFirst'],
   'SNIFFING.PREFACE': ['sniff'],
   'SNIFFING.SERVER_FIRST': ['sniff'],
+  'SNIFFING.TLS_HANDSHAKE': ['sniff'],
+  'SNIFFING.INNER_SILENT': ['sniff', 'serverFirst'],
+  'SNIFFING.INNER_PREFACE': ['sniff'],
+  'SNIFFING.INNER_SERVER_FIRST': ['sniff'],
   'DIALING.ATTEMPTING.RESOLVING': ['dialBudget', 'dial'],
   'DIALING.ATTEMPTING.CONNECTING': ['dialBudget', 'dial'],
+  'DIALING.ATTEMPTING.SECURING': ['dialBudget', 'dial'],
   'DIALING.BACKING_OFF': ['dialBudget', 'backoff'],
-  'ESTABLISHED.TUNNEL.ACTIVE': ['lifetime', 'idling'],
+  'ESTABLISHED.TUNNEL.ACTIVE': ['lifetime', 'idling', 'ping'],
   'ESTABLISHED.TUNNEL.IDLING': ['lifetime', 'idle'],
   'ESTABLISHED.HTTP.WAITING': ['lifetime', 'keepAlive'],
   'ESTABLISHED.HTTP.BUSY': ['lifetime', 'liveness'],
@@ -196,15 +226,33 @@ const declared: Readonly<Record<ConnectionLeaf, readonly DelayName[]>> = {
 };
 
 /** The deadlines that must be armed in a leaf, and no others. */
-export function declaredDeadlines(leaf: ConnectionLeaf, timeouts: Timeouts): readonly DelayName[] {
-  return declared[leaf].filter((name) => !isOptional(name) || timeouts[name] !== null);
+export function declaredDeadlines(
+  leaf: ConnectionLeaf,
+  circumstances: Pick<Circumstances, 'timeouts' | 'pingMs' | 'pingedMs' | 'quietMs'>,
+): readonly DelayName[] {
+  return declared[leaf].filter((name) => {
+    if (name === 'ping') return pingDelayMs(circumstances) !== null;
+    return !isOptional(name) || circumstances.timeouts[name] !== null;
+  });
+}
+
+/** A ping is due whenever it has been quiet for so long once more, and only where it comes before the warning. */
+function pingDelayMs({
+  timeouts: { idle },
+  pingMs,
+  pingedMs,
+  quietMs: quiet,
+}: Omit<Circumstances, 'attempt' | 'ageMs'>) {
+  if (pingMs === null || idle === null) return null;
+  const delayMs = pingedMs + pingMs > quiet ? pingedMs + pingMs - quiet : 0;
+  return quiet + delayMs < idle - idleWarningMs(idle) ? delayMs : null;
 }
 
 /** The leaves a configuration can reach. */
 export function reachableLeaves(configuration: Configuration): readonly ConnectionLeaf[] {
   const leaves: readonly ConnectionLeaf[] = leavesOf(declared);
   return leaves.filter((leaf) => {
-    if (leaf === 'SNIFFING.SERVER_FIRST') return configuration.listenerTimeouts.serverFirst !== null;
+    if (leaf.endsWith('SERVER_FIRST')) return configuration.listenerTimeouts.serverFirst !== null;
     if (leaf === 'DIALING.BACKING_OFF') return configuration.attemptsMax > 1;
     if (leaf.endsWith('.IDLING')) return configuration.routeTimeouts.idle !== null;
     return true;
@@ -221,6 +269,10 @@ function leavesOf<Name extends string>(table: Readonly<Record<Name, unknown>>): 
 export interface Circumstances {
   readonly timeouts: Timeouts;
   readonly attempt: number;
+  /** Null: the client is not pinged. */
+  readonly pingMs: number | null;
+  /** The silence at the last ping, 0 where none was sent in it. */
+  readonly pingedMs: number;
   /** Since the last byte, as last reported in this phase. */
   readonly quietMs: number;
   /** Age of the connection when the phase began. */
@@ -230,9 +282,11 @@ export interface Circumstances {
 /** How long a deadline must be when it is armed, from the specification. */
 export function expectedDelayMs(
   name: DelayName,
-  { timeouts, attempt, quietMs: quiet, ageMs }: Circumstances,
+  { timeouts, attempt, pingMs, pingedMs, quietMs: quiet, ageMs }: Circumstances,
 ): number | null {
   switch (name) {
+    case 'ping':
+      return pingDelayMs({ timeouts, pingMs, pingedMs, quietMs: quiet });
     case 'idling':
       return timeouts.idle === null ? livenessMs : timeouts.idle - idleWarningMs(timeouts.idle) - quiet;
     case 'idle':

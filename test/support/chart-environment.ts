@@ -40,8 +40,19 @@ export function happen(environment: Environment, fact: ConnectionFact, { attempt
     case 'sniff.failed':
       world.sniffed = 'failed';
       return refusal(world, fact.reason, fact.answerable);
+    case 'tls.chosen':
+      world.handshake = 'underway';
+      world.isAnswerable = false;
+      return;
+    case 'tls.secured':
+      world.handshake = 'done';
+      return beginInside(world);
     case 'dial.resolved':
       world.isResolved = true;
+      return;
+    case 'dial.connected':
+      world.isResolved = true;
+      world.isSecuring = true;
       return;
     case 'dial.succeeded':
       world.upstream = 'alive';
@@ -57,14 +68,17 @@ export function happen(environment: Environment, fact: ConnectionFact, { attempt
       if (world.downstreamEnd !== 'told') world.ageMs = fact.ageMs;
       world.hasUpstreamEnded = true;
       world.quietMs = 0;
+      world.pingedMs = 0;
       return;
     case 'downstream.failed':
       world.downstream = 'failed';
       world.quietMs = 0;
+      world.pingedMs = 0;
       return cause(world, fact.reason);
     case 'upstream.failed':
       world.upstream = 'failed';
       world.quietMs = 0;
+      world.pingedMs = 0;
       return cause(world, fact.reason);
     case 'splice.flushed':
       world.isOver = true;
@@ -75,11 +89,20 @@ export function happen(environment: Environment, fact: ConnectionFact, { attempt
       return;
     case 'bytes.flowed':
       if (world.isSplicing) world.quietMs = fact.quietMs;
+      if (world.isSplicing) world.pingedMs = 0;
       return;
     case 'kill.requested':
       return cause(world, fact.reason);
     default:
   }
+}
+
+/** Whatever was said before the handshake was the handshake's. */
+function beginInside(world: Environment): void {
+  world.hasSpoken = false;
+  world.isPrefaceTold = false;
+  world.isServerFirstDue = false;
+  world.isServerFirstAsked = false;
 }
 
 function refusal(world: Environment, reason: CloseReason, isAnswerable: boolean): void {
@@ -96,6 +119,7 @@ function clientEnded(world: Environment, heldBytes: number, ageMs: number): void
     if (!world.hasUpstreamEnded) world.ageMs = ageMs;
     world.downstreamEnd = 'told';
     world.quietMs = 0;
+    world.pingedMs = 0;
     return;
   }
   world.hasSpoken ||= heldBytes > 0;
@@ -105,7 +129,7 @@ function clientEnded(world: Environment, heldBytes: number, ageMs: number): void
 
 /** Deadlines that a byte puts off. The others are absolute. */
 export function isPutOffByBytes(name: DelayName): boolean {
-  return name === 'idling' || name === 'idle' || name === 'halfClosed' || name === 'flush';
+  return name === 'idling' || name === 'ping' || name === 'idle' || name === 'halfClosed' || name === 'flush';
 }
 
 /** A deadline is due and everything that had to be told before it has been told. */
@@ -122,6 +146,9 @@ export function deadlinePasses(
     case 'backoff':
     case 'idling':
     case 'liveness':
+      return;
+    case 'ping':
+      if (!hasActivity && world.firstCause === null) pingPasses(world, configuration);
       return;
     case 'keepAlive':
       return waitPasses(world, configuration);
@@ -145,6 +172,14 @@ export function deadlinePasses(
   }
 }
 
+/** So long it has been quiet by now, unless it had been quiet for longer when that was reported. */
+function pingPasses(environment: Environment, { tunnelPingMs }: Configuration): void {
+  const world = environment;
+  const dueMs = world.pingedMs + (tunnelPingMs ?? Number.NaN);
+  world.pingedMs = dueMs > world.quietMs ? dueMs : world.quietMs;
+  world.quietMs = world.pingedMs;
+}
+
 /** Carries a command out, whatever it is. Answers what is wrong with it, or null. */
 export function carryOut(world: Environment, command: ConnectionCommand, configuration: Configuration): string | null {
   const complaint = world.releases > 0 ? `${command.type} after release` : complaintOf(world, command, configuration);
@@ -156,14 +191,10 @@ export function carryOut(world: Environment, command: ConnectionCommand, configu
 function complaintOf(world: Environment, command: ConnectionCommand, { attemptsMax }: Configuration): string | null {
   switch (command.type) {
     case 'peek':
-      return unless(
-        world.admission === 'granted' && !world.isPeeking && world.sniffed === 'nothing',
-        'peek out of turn',
-      );
     case 'stopPeeking':
-      return unless(world.isPeeking, 'stopPeeking without a peek');
+    case 'secure':
     case 'routeServerFirst':
-      return unless(world.isPeeking && !world.isPrefaceTold && world.isServerFirstDue, 'routeServerFirst out of turn');
+      return complaintOfGreeting(world, command.type);
     case 'dial':
       if (world.sniffed !== 'routed' || world.upstream !== 'absent') return 'dial out of turn';
       if (command.attempt !== world.attempts + 1 || command.attempt > attemptsMax) return `dial ${command.attempt}`;
@@ -186,10 +217,29 @@ function complaintOf(world: Environment, command: ConnectionCommand, { attemptsM
   }
 }
 
+/** The commands of SNIFFING. */
+function complaintOfGreeting(
+  { admission, isPeeking, sniffed, handshake, isPrefaceTold, isServerFirstDue }: Environment,
+  type: 'peek' | 'stopPeeking' | 'secure' | 'routeServerFirst',
+): string | null {
+  switch (type) {
+    case 'peek':
+      return unless(admission === 'granted' && !isPeeking && sniffed === 'nothing', 'peek out of turn');
+    case 'stopPeeking':
+      return unless(isPeeking || handshake === 'underway', 'stopPeeking without a peek');
+    case 'secure':
+      return unless(handshake === 'underway' && !isPeeking, 'secure out of turn');
+    default:
+      return unless(isPeeking && !isPrefaceTold && isServerFirstDue, 'routeServerFirst out of turn');
+  }
+}
+
 /** The commands of a tunnel. */
 function complaintOfJoined(world: Environment, type: ConnectionCommand['type']): string | null {
   const { isSplicing, downstreamEnd, hasUpstreamEnded, hasEndedUpstream, hasEndedDownstream } = world;
   switch (type) {
+    case 'sendPing':
+      return unless(isSplicing && world.inForce === 'tunnel', 'sendPing to whoever is no WebSocket');
     case 'splice':
       return unless(isLive(world.upstream) && !isSplicing && !world.isRefusing, 'splice without two legs');
     case 'endUpstream':
@@ -209,6 +259,10 @@ function obey(world: Environment, command: ConnectionCommand): void {
   switch (command.type) {
     case 'peek':
       world.isPeeking = true;
+      if (world.handshake === 'underway') world.handshake = 'done';
+      return;
+    case 'secure':
+      world.handshake = 'underway';
       return;
     case 'stopPeeking':
       world.isPeeking = false;
@@ -220,6 +274,8 @@ function obey(world: Environment, command: ConnectionCommand): void {
       world.attempts = command.attempt;
       world.upstream = 'opening';
       world.isResolved = false;
+      world.isSecuring = false;
+      world.handshake = 'none';
       return;
     case 'cancelDial':
       if (world.upstream === 'opening') world.upstream = 'absent';
@@ -244,6 +300,7 @@ function obey(world: Environment, command: ConnectionCommand): void {
       return;
     case 'refuse':
       world.isRefusing = true;
+      world.handshake = 'none';
       return;
     case 'release':
       return letGo(world);
@@ -255,6 +312,7 @@ function obey(world: Environment, command: ConnectionCommand): void {
 function join(world: Environment): void {
   world.isSplicing = true;
   world.quietMs = 0;
+  world.pingedMs = 0;
   if (world.downstreamEnd === 'told') world.downstreamEnd = 'held';
   forgetTheBeginning(world);
 }
@@ -264,8 +322,10 @@ function forgetTheBeginning(world: Environment): void {
   world.hasSpoken = false;
   world.isPrefaceTold = false;
   world.isResolved = false;
+  world.isSecuring = false;
   world.isServerFirstDue = false;
   world.isServerFirstAsked = false;
+  world.handshake = 'none';
 }
 
 /** Lets go of what release is there for. A peek and a pending dial are not: they end with their own states. */

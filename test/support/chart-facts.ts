@@ -38,7 +38,9 @@ function sniffFacts(
   environment: Environment,
   { routeTimeouts, attemptsMax }: Configuration,
 ): readonly ConnectionFact[] {
-  if (!environment.isPeeking || environment.sniffed !== 'nothing' || environment.downstream === 'failed') return [];
+  if (environment.sniffed !== 'nothing' || environment.downstream === 'failed') return [];
+  if (environment.handshake === 'underway') return handshakeFacts;
+  if (!environment.isPeeking) return [];
   const truths = [false, true];
   const routed = {
     type: 'sniff.routed',
@@ -56,13 +58,27 @@ function sniffFacts(
     { ...routed, serves: 'handler' },
     ...truths.map((answerable) => ({ type: 'sniff.failed', reason: 'refused.route', answerable }) as const),
     ...truths.map((answerable) => ({ type: 'preface.received', answerable }) as const),
+    ...(mayBeHello(environment) ? [{ type: 'tls.chosen' } as const] : []),
   ];
 }
 
-function dialFacts({ upstream, isResolved }: Environment): readonly ConnectionFact[] {
+/** A client that was asked to be silent, and to whom a banner is due, has sent no hello. */
+function mayBeHello({ handshake, isServerFirstAsked, isPrefaceTold }: Environment): boolean {
+  return handshake === 'none' && (!isServerFirstAsked || isPrefaceTold);
+}
+
+/** There is no certificate for that name; or all went well. A handshake that breaks fails the leg. */
+const handshakeFacts: readonly ConnectionFact[] = [
+  { type: 'tls.secured' },
+  { type: 'sniff.failed', reason: 'refused.route', answerable: true },
+  { type: 'sniff.failed', reason: 'handler.failed', answerable: false },
+];
+
+function dialFacts({ upstream, isResolved, isSecuring }: Environment): readonly ConnectionFact[] {
   if (upstream !== 'opening') return [];
   return [
     ...(isResolved ? [] : [{ type: 'dial.resolved' } as const]),
+    ...(isSecuring ? [] : [{ type: 'dial.connected' } as const]),
     { type: 'dial.succeeded', ageMs: agesMs['dial.succeeded'] },
     { type: 'dial.failed', reason: 'upstream.refused', retryable: true },
     { type: 'dial.failed', reason: 'upstream.unreachable', retryable: false },
@@ -73,6 +89,8 @@ function endFacts(environment: Environment): readonly ConnectionFact[] {
   const { downstream, downstreamEnd, hasSpoken, isSplicing, isRefusing, upstream, hasUpstreamEnded } = environment;
   const facts: ConnectionFact[] = [];
   if (downstream === 'alive') {
+    // During a handshake a FIN is a failure.
+    if (environment.handshake === 'underway') return facts;
     const isTaken = isSplicing || isRefusing || environment.service !== 'none';
     const ended = (heldBytes: number) =>
       ({ type: 'downstream.ended', heldBytes, ageMs: agesMs['downstream.ended'] }) as const;
@@ -97,7 +115,7 @@ function failureFacts({ downstream, upstream, isSplicing, serves }: Environment)
 /** What the HTTP service can tell, its exchanges' ends among it. */
 function serviceFacts(
   { service, isExchangeLive, downstream, downstreamEnd }: Environment,
-  { servedTimeouts, tunnelTimeouts }: Configuration,
+  { servedTimeouts, tunnelTimeouts, tunnelPingMs: pingMs }: Configuration,
 ): readonly ConnectionFact[] {
   if (service === 'none' || service === 'flushed') return [];
   const isOpen = service === 'open';
@@ -109,7 +127,7 @@ function serviceFacts(
   if (isExchangeLive)
     facts.push({ type: 'exchange.closed', timeouts: servedTimeouts, ageMs: agesMs['exchange.closed'] });
   if (isOpen && isExchangeLive)
-    facts.push({ type: 'connection.upgraded', timeouts: tunnelTimeouts, ageMs: agesMs['connection.upgraded'] });
+    facts.push({ type: 'connection.upgraded', timeouts: tunnelTimeouts, ageMs: agesMs['connection.upgraded'], pingMs });
   if (!isOpen) facts.push({ type: 'service.flushed' });
   return facts;
 }
@@ -134,7 +152,7 @@ function flushFacts(environment: Environment): readonly ConnectionFact[] {
 export function staleFacts(environment: Environment, { listenerTimeouts }: Configuration): readonly ConnectionFact[] {
   const isClosed = environment.releases > 0;
   const unless = (isTimely: boolean, ...facts: readonly ConnectionFact[]) => (isTimely && !isClosed ? [] : facts);
-  const { upstream, isPeeking, isSplicing, isRefusing, service, isExchangeLive } = environment;
+  const { upstream, isPeeking, handshake, isSplicing, isRefusing, service, isExchangeLive } = environment;
   const stale = { timeouts: listenerTimeouts, ageMs: 77, answerable: true } as const;
   return [
     ...unless(
@@ -142,9 +160,12 @@ export function staleFacts(environment: Environment, { listenerTimeouts }: Confi
       { type: 'admission.granted' },
       { type: 'admission.refused', reason: 'refused.rate' },
     ),
+    ...unless(isPeeking, { type: 'preface.received', answerable: !environment.isAnswerable }),
+    ...unless(isPeeking && handshake === 'none', { type: 'tls.chosen' }),
+    ...unless(handshake === 'underway', { type: 'tls.secured' }),
     ...unless(
-      isPeeking,
-      { type: 'preface.received', answerable: !environment.isAnswerable },
+      // A peek that is over tells nobody, and a handshake that found no certificate answers as a peek does.
+      isPeeking || handshake === 'underway',
       ...(['upstream', 'http', 'handler'] as const).map(
         (serves) => ({ type: 'sniff.routed', serves, attemptsMax: 9, keepHalfOpen: true, ...stale }) as const,
       ),
@@ -153,6 +174,7 @@ export function staleFacts(environment: Environment, { listenerTimeouts }: Confi
     ...unless(
       upstream === 'opening',
       { type: 'dial.resolved' },
+      { type: 'dial.connected' },
       { type: 'dial.succeeded', ageMs: 77 },
       { type: 'dial.failed', reason: 'upstream.refused', retryable: true },
       { type: 'dial.failed', reason: 'upstream.unreachable', retryable: false },
@@ -174,7 +196,7 @@ export function staleFacts(environment: Environment, { listenerTimeouts }: Confi
     ),
     ...unless(service === 'open' || service === 'ended', { type: 'service.failed', reason: 'upstream.malformed' }),
     ...unless(service === 'ended', { type: 'service.flushed' }),
-    ...unless(service === 'open' && isExchangeLive, { type: 'connection.upgraded', ...stale }),
+    ...unless(service === 'open' && isExchangeLive, { type: 'connection.upgraded', pingMs: 7, ...stale }),
     ...unless(!isClosed, ...lateFacts),
   ];
 }
@@ -190,6 +212,7 @@ const lateFacts: readonly ConnectionFact[] = [
 /** Everything a liar can say, in every variant, whatever the world is like. */
 export function everyFact(configuration: Configuration): readonly ConnectionFact[] {
   const { listenerTimeouts, routeTimeouts, servedTimeouts, tunnelTimeouts, attemptsMax } = configuration;
+  const { tunnelPingMs: pingMs } = configuration;
   const routed = { type: 'sniff.routed', ageMs: agesMs['sniff.routed'], attemptsMax } as const;
   const plain = { ...routed, timeouts: routeTimeouts, keepHalfOpen: false, answerable: false } as const;
   const finished = { type: 'service.finished', timeouts: servedTimeouts, ageMs: agesMs['service.finished'] } as const;
@@ -204,7 +227,10 @@ export function everyFact(configuration: Configuration): readonly ConnectionFact
     { ...plain, serves: 'handler' },
     { type: 'sniff.failed', reason: 'refused.route', answerable: true },
     { type: 'sniff.failed', reason: 'route.blocked', answerable: false },
+    { type: 'tls.chosen' },
+    { type: 'tls.secured' },
     { type: 'dial.resolved' },
+    { type: 'dial.connected' },
     { type: 'dial.succeeded', ageMs: agesMs['dial.succeeded'] },
     { type: 'dial.failed', reason: 'upstream.refused', retryable: true },
     { type: 'dial.failed', reason: 'upstream.unreachable', retryable: false },
@@ -222,7 +248,7 @@ export function everyFact(configuration: Configuration): readonly ConnectionFact
     { ...finished, reason: 'timeout.requestHead' },
     { type: 'service.failed', reason: 'upstream.truncated' },
     { type: 'service.flushed' },
-    { type: 'connection.upgraded', timeouts: tunnelTimeouts, ageMs: agesMs['connection.upgraded'] },
+    { type: 'connection.upgraded', timeouts: tunnelTimeouts, ageMs: agesMs['connection.upgraded'], pingMs },
     { type: 'drain.requested' },
     { type: 'kill.requested', reason: 'operator.killed' },
   ];

@@ -29,7 +29,7 @@ export const laws = {
     scope: 'always',
     applies: anyStep,
     holds: ({ after, armedCount }) => {
-      const declared = declaredDeadlines(after.leaf, after.context.timeouts);
+      const declared = declaredDeadlines(after.leaf, after.context);
       const names = after.deadlines.map((one) => one.name);
       return (
         armedCount === names.length &&
@@ -62,7 +62,9 @@ export const laws = {
       before !== null &&
       !hasSilentLeg(before.world),
     holds: ({ before, after, armings }) =>
-      armings.length === 1 &&
+      armings.length > 0 &&
+      armings.length === after.deadlines.filter(({ name }) => isPutOffByBytes(name)).length &&
+      armings.every(({ name }) => isPutOffByBytes(name)) &&
       after.leaf !== 'CLOSED' &&
       !after.leaf.endsWith('.IDLING') &&
       after.state === before?.state,
@@ -70,12 +72,18 @@ export const laws = {
   'a peek exists only in SNIFFING': {
     scope: 'always',
     applies: anyStep,
-    holds: ({ after }) => after.world.isPeeking === (after.state === 'SNIFFING'),
+    holds: ({ after }) =>
+      after.world.isPeeking === (after.state === 'SNIFFING' && after.leaf !== 'SNIFFING.TLS_HANDSHAKE'),
   },
   'a pending upstream exists only in ATTEMPTING': {
     scope: 'always',
     applies: anyStep,
     holds: ({ after }) => (after.world.upstream === 'opening') === after.leaf.startsWith('DIALING.ATTEMPTING.'),
+  },
+  'an upstream that is reached and not agreed with yet is SECURING': {
+    scope: 'truth',
+    applies: ({ after }) => after.leaf.startsWith('DIALING.ATTEMPTING.'),
+    holds: ({ after }) => after.world.isSecuring === (after.leaf === 'DIALING.ATTEMPTING.SECURING'),
   },
   'an upstream leg exists only while it is joined': {
     scope: 'truth',
@@ -272,6 +280,27 @@ export const laws = {
     holds: ({ commands, after }) =>
       commands.length === 1 &&
       commands[0]?.type === (after.context.timeouts.idle === null ? 'checkLegs' : 'warnIdling'),
+  },
+  'a ping is sent when it is due, and puts off nothing': {
+    scope: 'truth',
+    applies: ({ before, input }) =>
+      input?.kind === 'deadline' &&
+      input.name === 'ping' &&
+      !input.hasActivity &&
+      before !== null &&
+      !hasSilentLeg(before.world),
+    holds: ({ before, after, commands, armings }) =>
+      commands.length === 1 &&
+      commands[0]?.type === 'sendPing' &&
+      after.leaf === before?.leaf &&
+      armings.some(({ name }) => name === 'idling') &&
+      armings.every(({ delayMs, expectedMs }) => delayMs === expectedMs),
+  },
+  'nobody is pinged whose route does not ask for it': {
+    scope: 'always',
+    applies: ({ commands }) => commands.some(({ type }) => type === 'sendPing'),
+    holds: ({ configuration, before }) =>
+      configuration.tunnelPingMs !== null && before?.leaf === 'ESTABLISHED.TUNNEL.ACTIVE',
   },
   'a silent client is routed when the server speaks first': {
     scope: 'always',

@@ -141,3 +141,21 @@ export function play<Fact, Command>(
   }
   return null;
 }
+
+/**
+ * Plays moves that are known to be the same in both, and compares after one more: what it did, and the whole log of it all.
+ * Answers the difference, or null.
+ */
+export function playLast<Fact, Command>(
+  one: Run<Fact, Command>,
+  other: Run<Fact, Command>,
+  known: readonly Move<Fact>[],
+  move: Move<Fact>,
+): string | null {
+  for (const each of [...known, move]) {
+    make(one, each);
+    make(other, each);
+  }
+  const found = difference(one, other, 0);
+  return found === null ? null : `after the last move of ${JSON.stringify([...known, move])}:\n${found}`;
+}

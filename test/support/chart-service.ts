@@ -114,6 +114,7 @@ export function obeyService(environment: Environment, { type }: ConnectionComman
     case 'endService':
       world.service = 'ended';
       world.quietMs = 0;
+      world.pingedMs = 0;
       world.isLastExchange = false;
       world.isDraining = false;
       return;

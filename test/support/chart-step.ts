@@ -94,7 +94,9 @@ export function takeStep(
   const clock = new StillClock((delayMs, slot) => {
     const name = nameInSlot(table, chart.leaf, slot);
     const timeouts = timeoutsOf(configuration, world.inForce);
-    armings.push({ name, delayMs, expectedMs: expectedDelayMs(name, { ...world, timeouts, attempt: world.attempts }) });
+    const pingMs = world.inForce === 'tunnel' ? configuration.tunnelPingMs : null;
+    const circumstances = { ...world, timeouts, pingMs, attempt: world.attempts };
+    armings.push({ name, delayMs, expectedMs: expectedDelayMs(name, circumstances) });
   });
   const host = {
     perform(command: ConnectionCommand): void {
@@ -117,7 +119,8 @@ export function takeStep(
     if (given.kind !== 'fact') return;
     if (isTruthful && !given.isStale) happen(world, given.fact, configuration);
     // A liar's word is no truth, but whom it names is who gets the stream.
-    if (!isTruthful && world.isPeeking && given.fact.type === 'sniff.routed') world.serves = given.fact.serves;
+    if (!isTruthful && (world.isPeeking || world.handshake === 'underway') && given.fact.type === 'sniff.routed')
+      world.serves = given.fact.serves;
     chart.send(given.fact);
   };
   const chart =
@@ -147,6 +150,7 @@ export function keyOf({ leaf, context, persisted, world }: Place): string {
   if (leaf === 'CLOSED' && persisted.timers.length === 0) return [leaf, world.releases, context.reason].join();
   const { timeouts, attempt, attemptsMax, keepHalfOpen, answerable, serves, quietMs: quiet, ageMs, reason } = context;
   const remembered = [timeouts.admission, attempt, attemptsMax, keepHalfOpen, answerable, serves, quiet, ageMs, reason];
+  remembered.push(context.pingMs, context.pingedMs);
   const timers = persisted.timers.map(({ id, remainingMs }) => `${id}:${remainingMs}`);
   const around: readonly unknown[] = Object.values(world);
   return [leaf, ...around, ...remembered, ...timers].join();
@@ -236,6 +240,7 @@ const delayNames: Readonly<Record<DelayName, true>> = {
   dialBudget: true,
   backoff: true,
   idling: true,
+  ping: true,
   idle: true,
   halfClosed: true,
   halfClosedMax: true,

@@ -22,10 +22,14 @@ export interface Environment {
   isPrefaceTold: boolean;
   upstream: 'absent' | 'opening' | 'alive' | 'silent' | 'failed' | 'released';
   isResolved: boolean;
+  /** True exactly when the upstream is reached and TLS with it is being agreed on. */
+  isSecuring: boolean;
   hasUpstreamEnded: boolean;
   isSlotHeld: boolean;
   releases: number;
   isPeeking: boolean;
+  /** TLS with the client: none (yet, or not any more of interest), being agreed on, or done. */
+  handshake: 'none' | 'underway' | 'done';
   /** What the sniffer has answered. */
   sniffed: 'nothing' | 'routed' | 'failed';
   /** Who it was routed to. */
@@ -58,6 +62,8 @@ export interface Environment {
   /** `splice.flushed` or `refusal.skipped` was told: there is nothing left to wait for. */
   isOver: boolean;
   quietMs: number;
+  /** The silence at the last ping. */
+  pingedMs: number;
   ageMs: number;
   firstCause: CloseReason | null;
 }
@@ -70,10 +76,12 @@ export const initialEnvironment: Environment = {
   isPrefaceTold: false,
   upstream: 'absent',
   isResolved: false,
+  isSecuring: false,
   hasUpstreamEnded: false,
   isSlotHeld: true,
   releases: 0,
   isPeeking: false,
+  handshake: 'none',
   sniffed: 'nothing',
   serves: 'nothing',
   inForce: 'listener',
@@ -96,6 +104,7 @@ export const initialEnvironment: Environment = {
   mustFinish: false,
   isOver: false,
   quietMs: 0,
+  pingedMs: 0,
   ageMs: 0,
   firstCause: null,
 };

@@ -24,7 +24,7 @@ export interface RunningCommand {
   line(pattern: RegExp): Promise<string>;
   /** As `line`, on standard error. */
   complaint(pattern: RegExp): Promise<string>;
-  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGHUP'): void;
+  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGKILL'): void;
   /** To standard input. */
   type(text: string): void;
   /** Nothing more is typed. */
@@ -49,10 +49,10 @@ export function sallyportEnds(args: readonly string[], options: Options = {}): P
 }
 
 export function runScript(script: string, args: readonly string[], options: Options = {}): RunningCommand {
-  const { PATH = '', HOME = '' } = process.env;
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
   const child = spawn(process.execPath, [...(options.nodeFlags ?? []), script, ...args], {
     cwd: options.folder ?? repository,
-    env: { PATH, HOME, ...options.environment },
+    env: { PATH, HOME, NODE_COMPILE_CACHE, ...options.environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));

@@ -21,7 +21,10 @@ const dial = createDialer({
 /** The failure's code and whether it is worth another endpoint, or `connected`. */
 function attempt(): Promise<string> {
   return new Promise((resolve) => {
-    dial({ host: '127.0.0.1', port: Number(process.argv[2]) }, { resolved: () => undefined }).subscribe({
+    dial(
+      { host: '127.0.0.1', port: Number(process.argv[2]) },
+      { resolved: () => undefined, securing: () => undefined },
+    ).subscribe({
       next: (leg) => {
         leg.release();
         resolve('connected');

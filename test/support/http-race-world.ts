@@ -85,7 +85,8 @@ export class HttpRaceWorld {
       plan: () => this.#nextDial(),
     });
     const { dial } = this.network;
-    this.http = createHttp({ plan, clock, ledger, dial, reports });
+    const dialerOf = () => dial;
+    this.http = createHttp({ plan, clock, ledger, dialerOf, reports });
     const live = new Map<string, Connection>();
     let nextId = 0;
     this.registry = {
@@ -99,7 +100,8 @@ export class HttpRaceWorld {
     const known = plan.detectors.map(({ detector }) => detector);
     for (const listener of plan.listeners) {
       const sniffer = new Sniffer(compileListener(listener, plan.detectors), known);
-      const ports = { clock, ledger, dial, reports, openService: this.http.openService };
+      const { openService } = this.http;
+      const ports = { clock, ledger, dialerOf, termination: null, reports, openService };
       const acceptor = new Acceptor(listener, sniffer, this.registry, ports);
       this.acceptors.push(acceptor);
       const { host, port } = listener;

@@ -40,7 +40,11 @@ export class SteppedProxy implements AsyncDisposable {
       match: { ports: 0, protocol: 'http' },
       action: { type: 'forward', target: { host: '127.0.0.1', port } },
     } as const;
-    const stepped = new SteppedProxy({ ...more, routes: [{ ...only, ...route }] }, resolver);
+    return SteppedProxy.start({ ...more, routes: [{ ...only, ...route }] }, resolver);
+  }
+
+  static async start(config: SallyportConfig, resolver?: Resolver): Promise<SteppedProxy> {
+    const stepped = new SteppedProxy(config, resolver);
     await stepped.proxy.start();
     return stepped;
   }

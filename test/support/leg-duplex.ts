@@ -58,6 +58,7 @@ export class LegDuplex extends SocketLike {
         return;
       case 'held':
       case 'ended':
+      case 'secured':
     }
   }
 

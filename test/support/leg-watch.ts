@@ -15,11 +15,12 @@ export class Watch {
   isOver = false;
   onFact: (fact: LegFact) => void = () => undefined;
   #chunks: Buffer[] = [];
+  readonly #listening: Subscription;
   #taking: Subscription | null = null;
 
   constructor(leg: Leg) {
     this.leg = leg;
-    leg.facts$.subscribe({
+    this.#listening = leg.facts$.subscribe({
       next: (fact) => {
         this.facts.push(fact);
         this.log.push(textOf(fact));
@@ -50,6 +51,11 @@ export class Watch {
       },
     });
     return this;
+  }
+
+  /** Leaves the facts to another. */
+  unwatch(): void {
+    this.#listening.unsubscribe();
   }
 
   leave(): void {

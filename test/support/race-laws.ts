@@ -208,7 +208,8 @@ export class RaceLaws {
     const connection = this.#world.connectionOf(client);
     const upstream = this.#world.upstreamOf(connection);
     if (upstream === null) {
-      const isAnswered = connection !== null && ['http', 'tls', 'redis'].includes(connection.sighting?.protocol ?? '');
+      const isAnswered =
+        connection !== null && ['http', 'tls', 'redis'].includes(connection.greeting.sighting?.protocol ?? '');
       if (client.received.length > 0 && !isAnswered) this.#broken('I5', 'a client got bytes that nobody sent');
       return;
     }

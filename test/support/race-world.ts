@@ -138,10 +138,12 @@ export class RaceWorld {
       },
     };
     this.#serve();
+    const dial = wrapDialer(this.network.dial);
     const connectionPorts = {
       clock,
       ledger: this.ledger,
-      dial: wrapDialer(this.network.dial),
+      dialerOf: () => dial,
+      termination: null,
       reports,
       openService: (): never => {
         throw new Error('no listener of this world serves HTTP');

@@ -2,7 +2,7 @@
  * Pairs of joined legs for the contract tests: over real sockets on loopback, and in memory.
  */
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, Socket, type AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Clock } from '../../src/io/clock.ts';
@@ -10,7 +10,7 @@ import { createLedger, type Ledger } from '../../src/io/ledger.ts';
 import type { Leg } from '../../src/io/leg.ts';
 import type { LegPorts } from '../../src/io/leg-base.ts';
 import type { Trouble } from '../../src/io/reports.ts';
-import { SocketLeg } from '../../src/io/socket.ts';
+import { openSocket, SocketLeg } from '../../src/io/socket.ts';
 import { memoryPair, type LegFaults, type MemoryLeg, type WireOptions } from '../../src/testing/memory-leg.ts';
 import { StepClock } from '../../src/testing/step-clock.ts';
 
@@ -50,6 +50,39 @@ export async function publicPair(): Promise<LegPair> {
     settle: turns,
     until: eventually,
     destroyNear: (quietly) => destroy(socket, quietly),
+    [Symbol.asyncDispose]: async () => {
+      near.reset();
+      far.reset();
+      await ports.ledger.quiescent();
+      expectNothingLeft(ports);
+    },
+  };
+}
+
+/** As `publicPair`, but the near leg was dialled: what it reads lies in memory that all dialled legs share. */
+export async function dialledPair(): Promise<LegPair> {
+  const ports = legPorts(new StepClock());
+  const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  const near = await new Promise<SocketLeg>((resolve, reject) => {
+    openSocket('127.0.0.1', portOf(server.address()), ports, {
+      opened: resolve,
+      failed: (_, code) => reject(new Error(code)),
+    });
+  });
+  const far = new SocketLeg(await accepted, 'downstream', ports);
+  server.close();
+  return {
+    ...partsOf(ports),
+    near,
+    far,
+    settle: turns,
+    until: eventually,
+    destroyNear: (quietly) => {
+      const socket: unknown = Reflect.get(near, 'socket');
+      if (socket instanceof Socket) destroy(socket, quietly);
+    },
     [Symbol.asyncDispose]: async () => {
       near.reset();
       far.reset();

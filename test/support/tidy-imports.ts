@@ -40,17 +40,26 @@ const laws: Readonly<Record<string, Law>> = {
       'node:stream': ['routing/http-plan.ts'],
     },
   },
-  protocols: { values: [], types: ['routing', 'machines'], packages: [], node: {} },
+  // One canonical form of addresses: those that a PROXY header tells are compared with those of lists.
+  protocols: { values: ['routing/ip-address.ts'], types: ['routing', 'machines'], packages: [], node: {} },
   machines: { values: [], types: ['routing', 'protocols'], packages: ['xstate'], node: {} },
   config: {
     // `protocols`: the list of built-in detectors, whose names a configuration may use.
-    // `password-format.ts`: pure, and the one place that says what a hash looks like.
-    values: ['routing', 'protocols', 'machines/connection/delays.ts', 'io/authentication/password-format.ts'],
+    // `password-format.ts`: pure, and the one place that says what a hash looks like. `htpasswd-files.ts`: `check` says what
+    // is wrong with a password file by the very code that reads it at the start.
+    values: [
+      'routing',
+      'protocols',
+      'machines/connection/delays.ts',
+      'io/authentication/password-format.ts',
+      'io/authentication/htpasswd-files.ts',
+    ],
     types: ['machines'],
     packages: ['yaml', 'zod'],
     node: {
       'node:fs/promises': ['config/load.ts'],
-      'node:path': ['config/load.ts'],
+      // Paths of certificates and password files are relative to the configuration file.
+      'node:path': ['config/load.ts', 'config/build-tls.ts', 'config/build-http.ts', 'config/build-plan.ts'],
       'node:module': ['config/import-config.ts'],
       'node:url': ['config/import-config.ts', 'config/load.ts'],
     },
@@ -66,19 +75,24 @@ const laws: Readonly<Record<string, Law>> = {
       ...connectionTables,
     ],
     types: ['machines'],
-    // jose, bcryptjs and lru-cache: credentials, in io/authentication/ alone.
+    // jose and bcryptjs: credentials, in io/authentication/ alone.
     packages: ['rxjs', 'jose', 'bcryptjs', 'lru-cache'],
     node: {
       'node:crypto': [
         'io/authentication/answer-cache.ts',
         'io/authentication/hashing.ts',
         'io/authentication/password.ts',
+        // Pins and contexts are known by hashes; OpenSSL's options are constants; certificates are read.
+        'io/tls/contexts.ts',
+        'io/tls/material-files.ts',
+        'io/tls/ticket-keys.ts',
+        'io/tls/verification.ts',
       ],
       'node:worker_threads': ['io/authentication/hashing.ts', 'io/authentication/bcrypt-worker.ts'],
-      'node:net': ['io/socket.ts', 'io/listener.ts', 'io/tls.ts'],
-      'node:tls': ['io/socket.ts', 'io/tls.ts'],
+      'node:net': ['io/socket.ts', 'io/listener.ts'],
+      'node:tls': ['io/tls/tls-socket.ts', 'io/tls/contexts.ts', 'io/tls/verification.ts'],
       'node:dns/promises': ['io/resolver.ts'],
-      'node:fs/promises': ['io/fd-limit.ts'],
+      'node:fs/promises': ['io/fd-limit.ts', 'io/authentication/htpasswd-files.ts', 'io/tls/material-files.ts'],
       'node:stream': ['io/socket-like.ts', 'io/http/http2-transport.ts'],
       // nghttp2's framing, HPACK and flow control (ADR 0013).
       'node:http2': [
@@ -92,6 +106,32 @@ const laws: Readonly<Record<string, Law>> = {
       'node:os': ['*'],
     },
   },
+  // A driver of the Store contract. Types: the clock that is handed in.
+  store: {
+    values: [],
+    types: ['io'],
+    packages: [],
+    node: { 'node:crypto': ['*'], 'node:fs': ['*'], 'node:fs/promises': ['*'], 'node:path': ['*'] },
+  },
+  certificates: {
+    // `routing`: names compared as routes compare them. `store/folder-watch.ts`: files that are watched like a store.
+    values: ['machines', 'routing', 'store/folder-watch.ts'],
+    types: ['io', 'store'],
+    // acme-client and @peculiar/x509 are imported where they are first needed: they block the loop for 180 ms.
+    packages: ['rxjs', 'xstate', 'lru-cache', 'acme-client', '@peculiar/x509'],
+    node: {
+      'node:crypto': ['*'],
+      'node:fs/promises': ['*'],
+      'node:path': ['*'],
+      'node:net': ['*'],
+      // Only a SecureContext can read PFX.
+      'node:tls': ['certificates/openssl.ts'],
+      'node:stream': ['certificates/openssl.ts'],
+      // Requests to a CA, each verified by its own root, through acme-client (ADR 0014).
+      'node:https': ['certificates/acme-transport.ts'],
+      'node:async_hooks': ['certificates/acme-library.ts'],
+    },
+  },
   observe: {
     values: ['machines/chart', 'io/address-text.ts', ...connectionTables],
     types: ['machines', 'io', 'routing', 'proxy-api.ts'],
@@ -99,7 +139,7 @@ const laws: Readonly<Record<string, Law>> = {
     node: { 'node:fs': ['observe/log-destination.ts'], 'node:events': ['*'] },
   },
   proxy: {
-    values: ['config', 'routing', 'protocols', 'machines', 'io', 'observe'],
+    values: ['config', 'routing', 'protocols', 'machines', 'io', 'observe', 'store', 'certificates'],
     types: [],
     packages: ['rxjs', 'xstate'],
     // Types only: what `handleConnection` takes.
@@ -125,7 +165,8 @@ const laws: Readonly<Record<string, Law>> = {
       'node:os': ['*'],
     },
   },
-  testing: { values: ['io', 'proxy'], types: ['machines', 'routing', 'protocols'], packages: ['rxjs'], node: {} },
+  // `protocols`: a handshake in memory reads the client's hello with the real reader.
+  testing: { values: ['io', 'proxy', 'protocols'], types: ['machines', 'routing'], packages: ['rxjs'], node: {} },
 };
 
 /** What breaks the law, one sentence each. */

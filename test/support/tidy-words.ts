@@ -65,6 +65,7 @@ export const wordRules: readonly WordRule[] = [
     homes: {
       'src/proxy-runtime.ts': 'the default of the dependency `random`',
       'src/io/authentication/password.ts': 'the salt of a new password hash, which nobody may guess',
+      'src/io/tls/ticket-keys.ts': 'the key of session tickets, which nobody may guess',
     },
     bad: 'if (Math.random() < 0.5) return;',
     good: 'if (random() < 0.5) return;',
@@ -118,6 +119,7 @@ export const wordRules: readonly WordRule[] = [
       'src/io/http/http1-upstream.ts': 'the bytes of an upstream connection, ended with its leg',
       'src/io/http/pooled-connection.ts': 'the facts of an upstream leg, ended in CLOSED',
       'src/io/splice.ts': 'the bytes of one direction',
+      'src/io/tls/secure-dialing.ts': 'a dial and the facts of its leg, until that is secured',
       'src/io/http/http2-transport.ts': 'the bytes of a leg, into an HTTP/2 session',
       'src/io/refusing.ts': 'the bytes of a refused client, dropped',
       'src/proxy-life.ts': 'the proxy’s own actor and its listeners',

@@ -10,8 +10,10 @@ import {
   type ClosedRecord,
   type ConnectionState,
   type Proxy,
+  type ProxyDependencies,
   type SallyportConfig,
 } from '../../src/index.ts';
+import { isPeerGone } from '../../src/io/socket-handle.ts';
 
 /** One end of a TCP connection, with everything that happens to it remembered. */
 export class Peer {
@@ -35,7 +37,15 @@ export class Peer {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#error = error.code ?? error.message;
     });
-    this.ended = new Promise((resolve) => socket.once('end', () => resolve()));
+    this.ended = new Promise((resolve) =>
+      socket.once('end', () => {
+        if (socket.writableEnded || !isPeerGone(socket)) return resolve();
+        // Before Node 26 a reset that comes with data looks like an end; a peer that waits to be closed would wait for ever.
+        this.#error = 'ECONNRESET';
+        socket.destroy();
+        return undefined;
+      }),
+    );
     this.closed = new Promise((resolve) =>
       socket.once('close', () => {
         this.#wakeUp();
@@ -189,8 +199,8 @@ export class ProxyUnderTest implements AsyncDisposable {
   readonly records: ClosedRecord[] = [];
   #wake: (() => void)[] = [];
 
-  private constructor(config: SallyportConfig) {
-    this.proxy = createProxy(config);
+  private constructor(config: SallyportConfig, dependencies: ProxyDependencies) {
+    this.proxy = createProxy(config, dependencies);
     this.proxy.on('connection.closed', (record) => {
       this.records.push(record);
       this.#wakeUp();
@@ -199,8 +209,8 @@ export class ProxyUnderTest implements AsyncDisposable {
     this.proxy.on('connection.opened', () => this.#wakeUp());
   }
 
-  static async start(config: SallyportConfig): Promise<ProxyUnderTest> {
-    const started = new ProxyUnderTest(config);
+  static async start(config: SallyportConfig, dependencies: ProxyDependencies = {}): Promise<ProxyUnderTest> {
+    const started = new ProxyUnderTest(config, dependencies);
     await started.proxy.start();
     return started;
   }

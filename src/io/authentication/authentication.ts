@@ -9,6 +9,7 @@ import type { Clock } from '../clock.ts';
 import type { Authenticator } from './authenticator.ts';
 import { BasicAuthenticator } from './basic.ts';
 import { HashGate } from './hash-gate.ts';
+import { allCredentials } from './htpasswd-files.ts';
 import { createHashing, type Hashing } from './hashing.ts';
 import { JwtAuthenticator } from './jwt.ts';
 
@@ -28,6 +29,11 @@ export function createAuthenticator(plan: AuthenticationPlan, ports: Authenticat
 }
 
 export interface Authentication {
+  /**
+   * Reads the password files of these plans. To be awaited before anybody is asked.
+   * @throws ProxyError SALLYPORT_CONFIG_INVALID with every line that is wrong
+   */
+  open(plans: readonly AuthenticationPlan[]): Promise<void>;
   /** The same authenticator each time for the same plan. @throws as `createAuthenticator` */
   of(plan: AuthenticationPlan): Authenticator;
   /** Ends the worker and what is under way; no timer is armed afterwards. Idempotent. */
@@ -38,6 +44,13 @@ export function createAuthentication(ports: { readonly clock: Clock; readonly fe
   const shared = { ...ports, gate: new HashGate(), hashing: createHashing() };
   const made = new Map<AuthenticationPlan, Authenticator>();
   return {
+    async open(plans) {
+      for (const plan of plans) {
+        if (plan.type !== 'basic' || plan.htpasswd === null || made.has(plan)) continue;
+        const credentials = await allCredentials(plan);
+        made.set(plan, createAuthenticator({ ...plan, credentials }, shared));
+      }
+    },
     of(plan) {
       const known = made.get(plan);
       if (known !== undefined) return known;

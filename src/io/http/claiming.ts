@@ -45,8 +45,9 @@ export class Claiming implements Claimant {
 
   claim(attempt: number, isFresh: boolean): void {
     const { pins } = this.#owner.holder;
-    const pool = (isFresh ? null : pins.poolAmong(this.#pools())) ?? this.#poolFor(attempt);
-    const pinned = isFresh ? null : pins.take(pool);
+    const mayBePinned = !isFresh && !pins.areNone;
+    const pool = (mayBePinned ? pins.poolAmong(this.#pools()) : null) ?? this.#poolFor(attempt);
+    const pinned = mayBePinned ? pins.take(pool) : null;
     this.pool = pool;
     this.#owner.upstreamAddress = pool.source.address;
     if (pinned !== null) return this.#owner.acquired(pinned.lend(this.upstreamOwner));
@@ -91,7 +92,7 @@ export class Claiming implements Claimant {
     const pool = this.pool;
     if (pool === null) return;
     try {
-      this.#dialing = pool.source.dial({ resolved: () => undefined }).subscribe({
+      this.#dialing = pool.source.dial({ resolved: () => undefined, securing: () => undefined }).subscribe({
         next: (leg) => this.#opened(pool, leg),
         error: (error) => this.#failed(dialFailureOf(error)),
       });

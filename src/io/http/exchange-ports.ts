@@ -1,6 +1,7 @@
 /**
  * What an exchange is given: the world as ports, and the connection it belongs to.
  */
+import type { Forwarder } from '../../protocols/http/forwarding.ts';
 import type { RoutePlan } from '../../routing/plan.ts';
 import type { AuthenticationPlan } from '../../routing/http-plan.ts';
 import type { Authenticator } from '../authentication/authenticator.ts';
@@ -8,6 +9,7 @@ import type { Clock } from '../clock.ts';
 import type { ListenerRuntime } from '../connection-ports.ts';
 import type { Address, Leg } from '../leg.ts';
 import type { Reports } from '../reports.ts';
+import type { SecuredClient } from '../tls/secured-client.ts';
 import type { Exchange } from './exchange.ts';
 import type { Pins } from './pins.ts';
 import type { Pools } from './pools.ts';
@@ -19,6 +21,8 @@ export interface ExchangePorts {
   readonly authenticatorOf: (plan: AuthenticationPlan) => Authenticator;
   /** True exactly when what this peer says of other clients is believed. */
   readonly isTrusted: (ip: string) => boolean;
+  /** What answers the validation of a name by HTTP-01; null where no such token is pending. */
+  readonly httpChallenge: (token: string) => string | null;
   /** A connection to the handler of the exchange's route, for this exchange alone. */
   readonly connectHandler: (exchange: Exchange) => () => Leg;
 }
@@ -31,8 +35,12 @@ export interface ExchangeHolder {
   /** Of the listener's socket: what `X-Forwarded-Port` says. */
   readonly localPort: number;
   readonly protocol: 'http' | 'h2c';
+  /** Null in clear text. */
+  readonly tls: SecuredClient | null;
   /** The route of its latest exchange, for the record of the connection. */
   route: RoutePlan | null;
+  /** What its upstreams are told about its client; made for its first request. */
+  forwarder: Forwarder | null;
   /** Upstream connections that are this client's alone. */
   readonly pins: Pins;
   /** The number of its next exchange, 1 first. */

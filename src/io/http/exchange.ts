@@ -20,11 +20,11 @@ import {
   type RequestHead,
   type ResponseHead,
 } from '../../protocols/http/message.ts';
-import { ownAnswer } from '../../protocols/http/own-answer.ts';
 import type { HandlerOwner } from '../handlers/failure.ts';
 import type { Address, ChunkLifetime, Leg } from '../leg.ts';
 import type { ExchangeSnapshot } from '../reports.ts';
 import { Timeline } from '../timeline.ts';
+import { answerOf } from './answering.ts';
 import type { ExchangeHolder, ExchangePorts } from './exchange-ports.ts';
 import { exchangeRecord, exchangeSnapshot } from './exchange-record.ts';
 import { acceptedHead, headForClient, headForUpstream, interimForClient } from './forwarding.ts';
@@ -35,7 +35,6 @@ import { Steering, type Verdict, type SteeringOwner } from './steering.ts';
 import type { ExchangeHandle } from './service.ts';
 
 export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, SteeringOwner, HandlerOwner {
-  readonly exchangeId: string;
   readonly holder: ExchangeHolder;
   readonly requester: Requester;
   readonly ports: ExchangePorts;
@@ -59,6 +58,8 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
   bytesOut = 0;
   readonly claiming: Claiming;
   upstream: Upstream | null = null;
+  /** Of its connection's exchanges, 1 first. */
+  readonly #number: number;
   readonly #steering: Steering;
   #problem: HttpProblem | null = null;
   /** True exactly when the upstream's answer has been begun towards the client. */
@@ -79,19 +80,20 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
     this.requester = requester;
     this.holder = holder;
     this.ports = ports;
-    this.exchangeId = `${holder.connectionId}.${holder.nextExchange()}`;
+    this.#number = holder.nextExchange();
     this.openedAtMs = ports.clock.nowMs();
     this.#reportedByteAtMs = this.openedAtMs;
     this.#steering = new Steering(this);
     this.claiming = new Claiming(this);
-    this.chart = createExchangeChart(
-      holder.listener.interpreter,
-      { timeouts: holder.listener.plan.timeouts.values },
-      ports.clock,
-      this,
-    );
+    const input = { timeouts: holder.listener.plan.timeouts.values };
+    this.chart = createExchangeChart(holder.listener.interpreter, input, ports.clock, this);
     ports.reports.exchangeOpened();
     this.chart.start();
+  }
+
+  /** Made when it is asked for, which for most exchanges is never. */
+  get exchangeId(): string {
+    return `${this.holder.connectionId}.${this.#number}`;
   }
 
   /** Only WebSocket is switched to; whatever else a client offers, its upstream is not asked (RFC 9110 §7.8). */
@@ -237,9 +239,9 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
     }
   }
 
-  moved(from: string, to: string, event: string): void {
+  moved(from: string, to: string, event: string, atMs: number): void {
     if (this.causeState === '' && this.chart.context.reason !== null) this.causeState = stateOf(from);
-    this.timeline.moved(to, event, this.ports.clock.nowMs());
+    this.timeline.moved(to, event, atMs);
   }
 
   beforeDeadline(): void {
@@ -343,8 +345,7 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
 
   #answerNow(reason: CloseReason): void {
     this.requester.discard();
-    const prepared = this.verdict?.kind === 'answer' && this.verdict.reason === reason ? this.verdict.answer : null;
-    const answer = prepared ?? ownAnswer(this.#problem ?? reason, this.exchangeId);
+    const answer = answerOf(this, reason, this.#problem);
     this.status = answer.head.status;
     this.requester.respond(answer.head);
     if (this.head?.method !== 'HEAD') this.responseBody(answer.body, 'owned');

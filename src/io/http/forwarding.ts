@@ -5,7 +5,8 @@
  * Read first: `protocols/http/forwarding.ts`, `routing/rewrite.ts`.
  */
 import { rewriteFields } from '../../protocols/http/fields.ts';
-import { forwardRequest, forwardResponse } from '../../protocols/http/forwarding.ts';
+import { Forwarder, forwardResponse } from '../../protocols/http/forwarding.ts';
+import { withOneHopLess } from '../../protocols/http/max-forwards.ts';
 import { streamBody, type Fields, type RequestHead, type ResponseHead } from '../../protocols/http/message.ts';
 import type { FieldRewrite, RewritePlan } from '../../routing/http-plan.ts';
 import { rewriteTarget } from '../../routing/rewrite.ts';
@@ -14,12 +15,13 @@ import type { Verdict } from './steering.ts';
 
 /** The request as the upstream gets it. */
 export function headForUpstream(head: RequestHead, { holder, ports, verdict }: Exchange): RequestHead {
-  const forwarded = forwardRequest(head, {
+  holder.forwarder ??= new Forwarder({
     clientHost: holder.client.host,
     isTrustedPeer: ports.isTrusted(holder.client.host),
-    scheme: 'http',
+    scheme: holder.tls === null ? 'http' : 'https',
     listenerPort: holder.localPort,
   });
+  const forwarded = holder.forwarder.request(withOneHopLess(head));
   if (verdict?.kind !== 'forward') return forwarded;
   const { authentication, rewrite } = verdict.route;
   const isKept = authentication === null || authentication.forwardCredentials;

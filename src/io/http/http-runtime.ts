@@ -8,10 +8,10 @@ import { compileAddressList } from '../../routing/access.ts';
 import type { ProxyPlan } from '../../routing/plan.ts';
 import { createAuthentication } from '../authentication/authentication.ts';
 import type { Clock } from '../clock.ts';
-import type { Dialer } from '../dialer.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Leg } from '../leg.ts';
 import type { Reports } from '../reports.ts';
+import type { DialerOf } from '../route-dialers.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangePorts } from './exchange-ports.ts';
 import { HandlerUpstreams } from './handler-upstreams.ts';
@@ -25,29 +25,41 @@ export interface HttpParts {
   readonly plan: ProxyPlan;
   readonly clock: Clock;
   readonly ledger: Ledger;
-  readonly dial: Dialer;
+  readonly dialerOf: DialerOf;
   readonly reports: Reports;
+  /** Left out: no name is ever validated here. */
+  readonly httpChallenge?: (token: string) => string | null;
 }
 
 export interface HttpRuntime {
   readonly pools: Pools;
   readonly openService: (leg: Leg, serving: Serving) => HttpService;
+  /** Reads what the routes name besides the configuration: password files. @throws as `Authentication.open` */
+  open(): Promise<void>;
   /** Ends what is not bound to a connection: key sets and the worker of passwords. Idempotent. */
   close(): void;
 }
 
-export function createHttp({ plan, clock, ledger, dial, reports }: HttpParts): HttpRuntime {
+export function createHttp({
+  plan,
+  clock,
+  ledger,
+  dialerOf,
+  reports,
+  httpChallenge = () => null,
+}: HttpParts): HttpRuntime {
   const authentication = createAuthentication({ clock });
   const trusted = compileAddressList(plan.trustedProxies);
   const isTrusted = plan.trustedProxies.length === 0 ? () => false : (ip: string) => trusted.matches(ip);
   const handlers = new HandlerUpstreams({ clock, ledger, report: reports.trouble });
-  const pools = new Pools({ clock, reports, dial, interpreter: plan.interpreter });
+  const pools = new Pools({ clock, reports, dialerOf, interpreter: plan.interpreter });
   const ports: ExchangePorts = {
     clock,
     reports,
     pools,
     authenticatorOf: (wanted) => authentication.of(wanted),
     isTrusted,
+    httpChallenge,
     connectHandler: (exchange) => handlers.connect(exchange),
   };
   return {
@@ -58,6 +70,7 @@ export function createHttp({ plan, clock, ledger, dial, reports }: HttpParts): H
         ? new Http2Service(leg, serving, open, clock)
         : new Http1Service(leg, serving, open);
     },
+    open: () => authentication.open(plan.routes.flatMap((route) => route.authentication ?? [])),
     close() {
       authentication.close();
     },

@@ -30,6 +30,9 @@ export interface RequesterHost {
   upgraded(upstream: DetachedLeg, timeouts: Timeouts): void;
 }
 
+/** Up to so many bytes of a body are copied behind their head: less than a second write costs. */
+const gatheredMax = 16_384;
+
 export class Http1Requester implements Requester {
   readonly canHandOver = true;
   protocol: 'http/1.0' | 'http/1.1' = 'http/1.1';
@@ -49,6 +52,8 @@ export class Http1Requester implements Requester {
   #isPersistent = false;
   #answer: 'none' | 'begun' | 'over' = 'none';
   #isChunked = false;
+  /** How the answer is written; known once it has begun. */
+  #manner: ResponseWriting | null = null;
   /** The head that waits for the first bytes of its body, or for `flush`. */
   #head: ResponseHead | null = null;
   /** Told by the reader before `resume`; null when nothing is kept back. */
@@ -106,10 +111,12 @@ export class Http1Requester implements Requester {
 
   respond(head: ResponseHead): void {
     if (this.#answer !== 'none') return;
-    const framing = responseFraming(head, this.#writing(true));
     const mayFollow = this.#request?.isPersistent === true && !this.#host.isLast && !this.#isGivenUp;
+    const writing = this.#writing(mayFollow);
+    const framing = responseFraming(head, writing);
     this.#isPersistent = mayFollow && framing !== 'untilClose';
     this.#isChunked = framing === 'chunked';
+    this.#manner = writing;
     this.#head = head;
     this.#answer = 'begun';
   }
@@ -117,7 +124,10 @@ export class Http1Requester implements Requester {
   write(bytes: Uint8Array, lifetime: ChunkLifetime): boolean {
     if (this.#answer !== 'begun' || bytes.length === 0) return true;
     const head = this.#takeHead();
-    if (head !== null) return this.#put(this.#bytesOf(head, bytes, null), 'owned');
+    if (head !== null) {
+      if (this.#isChunked || bytes.length <= gatheredMax) return this.#put(this.#bytesOf(head, bytes, null), 'owned');
+      this.#put(this.#bytesOf(head, null, null), 'owned');
+    }
     return this.#isChunked ? this.#put(chunkOf(bytes), 'owned') : this.#put(bytes, lifetime);
   }
 
@@ -198,7 +208,7 @@ export class Http1Requester implements Requester {
   }
 
   #bytesOf(head: ResponseHead, first: Uint8Array | null, trailers: Fields | null): Uint8Array {
-    return responseBytes(head, this.#writing(this.#isPersistent), first, trailers);
+    return responseBytes(head, this.#manner ?? this.#writing(this.#isPersistent), first, trailers);
   }
 
   #put(bytes: Uint8Array, lifetime: ChunkLifetime): boolean {

@@ -49,6 +49,8 @@ export interface GuardOwner {
   /** END_STREAM from us, or from the peer, is passing: that half of the stream is over. */
   sentEnd(streamId: number): void;
   receivedEnd(streamId: number): void;
+  /** GOAWAY from node:http2 is passing. */
+  sentGoaway(isFirst: boolean): void;
 }
 
 const names: Readonly<Record<number, string>> = {
@@ -88,7 +90,7 @@ export class Http2Guard {
       frame: (type, flags, length, streamId) => {
         this.#idle.give(length / bytesPerFrame + (type === dataFrame && length > tinyDataMax ? framesPerData : 0));
         if (type === resetFrame) this.#provoked();
-        if (type === goawayFrame) this.hasSaidGoaway = true;
+        if (type === goawayFrame) this.#saidGoaway();
         if (isEnd(type, flags)) owner.sentEnd(streamId);
       },
     };
@@ -125,6 +127,12 @@ export class Http2Guard {
   /** True exactly when the peer itself reset that stream. Answers once. */
   wasReset(streamId: number): boolean {
     return this.#resets.delete(streamId);
+  }
+
+  #saidGoaway(): void {
+    const isFirst = !this.hasSaidGoaway;
+    this.hasSaidGoaway = true;
+    this.#owner.sentGoaway(isFirst);
   }
 
   #received(type: number, flags: number, length: number, streamId: number): void {

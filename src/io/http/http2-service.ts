@@ -13,7 +13,7 @@ import type { Clock } from '../clock.ts';
 import type { Leg, LegFact } from '../leg.ts';
 import type { ExchangeSnapshot } from '../reports.ts';
 import { contain } from './http2-contain.ts';
-import { goaway, streamIdMax } from './http2-goaway.ts';
+import { endDeafSession, goaway, streamIdMax } from './http2-goaway.ts';
 import { Http2Guard, type GuardOwner } from './http2-guard.ts';
 import { serverOptions } from './http2-options.ts';
 import { readRequestHead } from './http2-request-head.ts';
@@ -163,6 +163,10 @@ export class Http2Service implements HttpService, Http2Host, GuardOwner, Transpo
   sentEnd(streamId: number): void {
     const requester = this.#live.get(streamId) ?? this.#leaving.get(streamId)?.requester;
     requester?.endSent();
+  }
+
+  sentGoaway(isFirst: boolean): void {
+    endDeafSession(this.#session, isFirst);
   }
 
   exceeded(): void {

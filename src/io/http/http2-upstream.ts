@@ -14,7 +14,7 @@ import type { Clock } from '../clock.ts';
 import type { Address, Leg, LegFact } from '../leg.ts';
 import type { Carrier, CarrierOwner } from './carrier.ts';
 import { contain } from './http2-contain.ts';
-import { goaway } from './http2-goaway.ts';
+import { endDeafSession, goaway } from './http2-goaway.ts';
 import { type GuardOwner, Http2Guard } from './http2-guard.ts';
 import { clientOptions, concurrentStreamsMax, upstreamConnectionWindowBytes } from './http2-options.ts';
 import { requestHeaders } from './http2-response-head.ts';
@@ -157,6 +157,10 @@ export class Http2Upstream implements Carrier, Http2UpstreamHost, GuardOwner, Tr
 
   receivedEnd(streamId: number): void {
     this.#byId.get(streamId)?.receivedEnd();
+  }
+
+  sentGoaway(isFirst: boolean): void {
+    endDeafSession(this.#session, isFirst);
   }
 
   exceeded(): void {

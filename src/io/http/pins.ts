@@ -5,7 +5,7 @@
  * Decides: which messages bind a connection. Must never do: own a timer; a pinned connection lives as long as its client's.
  * @see RFC 4559 §6 (why the authentication is the connection's), RFC 9110 §11.1
  */
-import { fieldValues } from '../../protocols/http/fields.ts';
+import { isNamed } from '../../protocols/http/fields.ts';
 import type { Fields } from '../../protocols/http/message.ts';
 import type { UpstreamPool } from './pool.ts';
 import type { Pinned } from './ports.ts';
@@ -13,6 +13,11 @@ import type { Pinned } from './ports.ts';
 /** The pinned connections of one client's connection. */
 export class Pins {
   #pinned: Map<UpstreamPool, Pinned> | null = null;
+
+  /** True exactly when the client has no connection of its own: then no pool has to be looked for. */
+  get areNone(): boolean {
+    return this.#pinned === null;
+  }
 
   put(pool: UpstreamPool, pinned: Pinned): void {
     const earlier = this.#pinned?.get(pool);
@@ -22,7 +27,6 @@ export class Pins {
 
   /** The pool, of these, in which the client has a connection of its own that can take a request now. */
   poolAmong(pools: Iterable<UpstreamPool>): UpstreamPool | null {
-    if (this.#pinned === null) return null;
     for (const pool of pools) if (this.take(pool) !== null) return pool;
     return null;
   }
@@ -43,5 +47,8 @@ const bindingSchemes = /^(?:ntlm|negotiate|kerberos)(?:\s|$)/i;
 
 /** True exactly when one of these fields carries a scheme that authenticates the connection instead of the request. */
 export function bindsConnection(fields: Fields, name: 'authorization' | 'www-authenticate'): boolean {
-  return fieldValues(fields, name).some((value) => bindingSchemes.test(value));
+  for (let index = 0; index < fields.length; index += 2) {
+    if (isNamed(fields[index] ?? '', name) && bindingSchemes.test(fields[index + 1] ?? '')) return true;
+  }
+  return false;
 }

@@ -7,8 +7,9 @@
 import { Observable } from 'rxjs';
 import type { InterpreterName } from '../../machines/connection/connection-chart.ts';
 import type { RoutePlan, TargetPlan } from '../../routing/plan.ts';
+import type { UpstreamTlsPlan } from '../../routing/tls-plan.ts';
 import type { ChartClock } from '../../machines/chart/chart.ts';
-import type { Dialer } from '../dialer.ts';
+import type { DialerOf } from '../route-dialers.ts';
 import type { Leg } from '../leg.ts';
 import type { Reports } from '../reports.ts';
 import { Http1Upstream } from './http1-upstream.ts';
@@ -27,18 +28,20 @@ export interface PoolsParts {
   readonly clock: ChartClock;
   readonly reports: Reports;
   readonly interpreter: InterpreterName;
-  readonly dial: Dialer;
+  readonly dialerOf: DialerOf;
 }
 
 export class Pools {
-  readonly #dial: Dialer;
+  readonly #dialerOf: DialerOf;
   readonly #ports: PoolPorts;
   readonly #byKey = new Map<string, UpstreamPool>();
   readonly #byTarget = new WeakMap<TargetPlan, UpstreamPool>();
+  /** One number for each way of securing upstreams. */
+  readonly #securities = new Map<UpstreamTlsPlan, number>();
   #isDraining = false;
 
-  constructor({ clock, reports, interpreter, dial }: PoolsParts) {
-    this.#dial = dial;
+  constructor({ clock, reports, interpreter, dialerOf }: PoolsParts) {
+    this.#dialerOf = dialerOf;
     this.#ports = { clock, reports, interpreter, isDraining: () => this.#isDraining };
   }
 
@@ -88,22 +91,33 @@ export class Pools {
 
   #keyed(route: RoutePlan, target: TargetPlan, protocol: 'http1' | 'h2'): UpstreamPool {
     const poolIdleMs = route.timeouts.values.poolIdle;
-    const key = `${protocol}|${target.host}|${target.port}|${poolIdleMs}`;
+    const key = `${protocol}|${target.host}|${target.port}|${poolIdleMs}|${this.#securityOf(route)}`;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
-    const pool = new UpstreamPool(this.#sourceOf(key, target, protocol, poolIdleMs), this.#ports);
+    const pool = new UpstreamPool(this.#sourceOf(key, route, target, protocol), this.#ports);
     this.#byKey.set(key, pool);
     return pool;
   }
 
-  #sourceOf(key: string, target: TargetPlan, protocol: 'http1' | 'h2', poolIdleMs: number | null): PoolSource {
+  /** 0 in clear text. */
+  #securityOf({ tls }: RoutePlan): number {
+    const plan = tls?.upstream ?? null;
+    if (plan === null) return 0;
+    const known = this.#securities.get(plan);
+    if (known !== undefined) return known;
+    this.#securities.set(plan, this.#securities.size + 1);
+    return this.#securities.size;
+  }
+
+  #sourceOf(key: string, route: RoutePlan, target: TargetPlan, protocol: 'http1' | 'h2'): PoolSource {
+    const dial = this.#dialerOf(route, protocol);
     return {
       key,
       address: target,
-      poolIdleMs,
+      poolIdleMs: route.timeouts.values.poolIdle,
       isKept: true,
       isShared: protocol === 'h2',
-      dial: (watch) => this.#dial(target, watch),
+      dial: (watch) => dial(target, watch),
       carry: (leg, owner) =>
         protocol === 'h2' ? new Http2Upstream(leg, owner, this.#ports.clock) : new Http1Upstream(leg, owner),
     };

@@ -7,14 +7,17 @@
 import type { CloseReason, CloseSide } from '../../machines/connection/close-reason.ts';
 import type { Timeouts } from '../../machines/connection/delays.ts';
 import type { ConnectionFact } from '../../machines/connection/events.ts';
+import type { Forwarder } from '../../protocols/http/forwarding.ts';
 import type { RoutePlan } from '../../routing/plan.ts';
 import type { ListenerRuntime } from '../connection-ports.ts';
 import type { Address, Leg, LegFact } from '../leg.ts';
 import type { ExchangeSnapshot } from '../reports.ts';
+import type { SecuredClient } from '../tls/secured-client.ts';
 import type { ExchangeHolder } from './exchange-ports.ts';
 import { Pins } from './pins.ts';
 import type { DetachedLeg, Tap } from './ports.ts';
 import type { HttpService, ServiceOwner } from './service.ts';
+import { WebSocketKeepAlive } from './websocket-keep-alive.ts';
 
 /** The connection, as its serving knows it. */
 export interface ServedConnection {
@@ -29,8 +32,8 @@ export interface ServedConnection {
   hear(fact: ConnectionFact): void;
   /** Kept where nothing was known before. */
   explainBy(cause: string | null): void;
-  /** Both legs, for the splice that the chart will ask for. */
-  becomeTunnel(client: Tap, upstream: DetachedLeg): void;
+  /** Both legs, for the splice that the chart will ask for. `keepAlive`: where the client may be pinged. */
+  becomeTunnel(client: Tap, upstream: DetachedLeg, keepAlive: WebSocketKeepAlive | null): void;
   broken(error: unknown): void;
 }
 
@@ -39,17 +42,21 @@ export class Serving implements ServiceOwner, ExchangeHolder {
   readonly listener: ListenerRuntime;
   readonly client: Address;
   readonly protocol: 'http' | 'h2c';
+  readonly tls: SecuredClient | null;
   readonly pins = new Pins();
+  forwarder: Forwarder | null = null;
   readonly #connection: ServedConnection;
   #service: HttpService | null = null;
   #exchanges = 0;
 
-  constructor(connection: ServedConnection, protocol: 'http' | 'h2c') {
+  /** @param tls null in clear text. */
+  constructor(connection: ServedConnection, protocol: 'http' | 'h2c', tls: SecuredClient | null) {
     this.#connection = connection;
     this.connectionId = connection.connectionId;
     this.listener = connection.listener;
     this.client = connection.client;
     this.protocol = protocol;
+    this.tls = tls;
   }
 
   /** Takes the client's bytes, beginning with what was looked at. */
@@ -130,11 +137,13 @@ export class Serving implements ServiceOwner, ExchangeHolder {
 
   /** The age of an upgraded connection is no reason to cut it, unless its route says so itself. */
   upgraded(client: Tap, upstream: DetachedLeg, timeouts: Timeouts): void {
-    this.#connection.becomeTunnel(client, upstream);
+    const pingMs = this.route?.action.type === 'forward' ? this.route.action.pingMs : null;
+    const keepAlive = pingMs === null ? null : new WebSocketKeepAlive(client.leg);
+    this.#connection.becomeTunnel(client, keepAlive?.watch(upstream) ?? upstream, keepAlive);
     this.pins.letGo();
     const ageMs = this.#connection.ageMs();
     const kept = this.route?.limitsUpgrades === true ? timeouts : { ...timeouts, lifetime: null };
-    this.#connection.hear({ type: 'connection.upgraded', timeouts: kept, ageMs });
+    this.#connection.hear({ type: 'connection.upgraded', timeouts: kept, ageMs, pingMs });
   }
 
   broken(error: unknown): void {

@@ -8,14 +8,19 @@
 import type { CloseReason } from '../../machines/connection/close-reason.ts';
 import { hostOf } from './host-of.ts';
 import { fieldValue, fieldValues } from '../../protocols/http/fields.ts';
-import type { RequestHead, ResponseHead } from '../../protocols/http/message.ts';
+import { isLastHop } from '../../protocols/http/max-forwards.ts';
+import { hasBody, type HttpProblem, type RequestHead, type ResponseHead } from '../../protocols/http/message.ts';
 import { ownAnswer, type OwnAnswer } from '../../protocols/http/own-answer.ts';
 import { reasonPhrase } from '../../protocols/http/reason-phrase.ts';
 import type { PathMatch, RedirectAction, RespondAction } from '../../routing/http-plan.ts';
 import type { RoutePlan, TargetPlan } from '../../routing/plan.ts';
 import { redirectLocation } from '../../routing/rewrite.ts';
 import type { AuthenticationOutcome } from '../authentication/authenticator.ts';
+import { covers, type SecuredClient } from '../tls/secured-client.ts';
 import type { ExchangeHolder, ExchangePorts } from './exchange-ports.ts';
+
+/** RFC 8555 §8.3. */
+const challengePrefix = '/.well-known/acme-challenge/';
 
 export type Verdict =
   | {
@@ -58,8 +63,13 @@ export class Steering {
   start(): void {
     const { head, holder } = this.#owner;
     if (head === null) return;
-    const decision = holder.listener.sniffer.table.decideRequest({
+    if (head.target.startsWith(challengePrefix) && this.#answersChallenge(head)) return;
+    if (head.method === 'TRACE' && hasBody(head)) return this.#problem(tracedBody);
+    const { sniffer } = holder.listener;
+    const { table } = holder.tls === null ? sniffer : (sniffer.inside ?? sniffer);
+    const decision = table.decideRequest({
       ip: holder.client.host,
+      tls: holder.tls,
       protocol: holder.protocol,
       isWebSocket: head.upgrade === 'websocket',
       host: hostOf(head.authority),
@@ -69,10 +79,14 @@ export class Steering {
     });
     switch (decision.kind) {
       case 'malformed':
-        return this.#problem(decision.detail);
+        return this.#problem({ status: 400, detail: decision.detail });
       case 'refused':
+        if (head.method === 'TRACE') return this.#problem(untraced);
         return this.#refuse(null, decision.reason, null);
+      case 'misdirected':
+        return this.#misdirect(decision.route);
       case 'route':
+        if (isElsewhere(holder.tls, hostOf(head.authority))) return this.#misdirect(decision.route);
         return this.#admit(decision.route, decision.path, decision.targets, head);
     }
   }
@@ -104,6 +118,7 @@ export class Steering {
     const { action } = route;
     switch (action.type) {
       case 'forward': {
+        if (isLastHop(head)) return this.#answerAsLast(route, head);
         const firstTarget = targets.length === 1 ? 0 : this.#owner.holder.listener.takeTurn(route);
         const attemptsMax = targets.length;
         return this.#owner.steered({ kind: 'forward', route, path, targets, firstTarget, attemptsMax });
@@ -126,7 +141,7 @@ export class Steering {
     }
   }
 
-  #respond(route: RoutePlan, answer: OwnAnswer): void {
+  #respond(route: RoutePlan | null, answer: OwnAnswer): void {
     this.#owner.steered({ kind: 'answer', route, reason: 'completed', answer, cause: null });
   }
 
@@ -134,9 +149,32 @@ export class Steering {
     this.#owner.steered({ kind: 'answer', route, reason, answer: null, cause });
   }
 
-  #problem(detail: string): void {
-    const answer = ownAnswer({ status: 400, detail }, this.#owner.exchangeId);
-    this.#owner.steered({ kind: 'answer', route: null, reason: 'downstream.malformed', answer, cause: detail });
+  /** Before routes, lists, redirects and whoever asks for a name: the authority that validates knows none of them. */
+  #answersChallenge({ target, method }: RequestHead): boolean {
+    if (method !== 'GET' && method !== 'HEAD') return false;
+    const text = this.#owner.ports.httpChallenge(target.slice(challengePrefix.length));
+    if (text === null) return false;
+    const body = Buffer.from(text);
+    this.#respond(null, { head: headOf(200, ['Content-Type', 'application/octet-stream'], body.length), body });
+    return true;
+  }
+
+  #problem(problem: HttpProblem): void {
+    const answer = ownAnswer(problem, this.#owner.exchangeId);
+    this.#owner.steered({ kind: 'answer', route: null, reason: 'downstream.malformed', answer, cause: problem.detail });
+  }
+
+  /** The request is for a route behind another TLS policy: it may be asked again on a connection of its own (RFC 9110 §15.5.20). */
+  #misdirect(route: RoutePlan): void {
+    const detail = 'this connection is not for that host';
+    const answer = ownAnswer({ status: 421, detail }, this.#owner.exchangeId);
+    this.#owner.steered({ kind: 'answer', route, reason: 'refused.route', answer, cause: detail });
+  }
+
+  /** The client asked that it go no further than here. OPTIONS is answered; what TRACE would be, nobody here has. */
+  #answerAsLast(route: RoutePlan, { method }: RequestHead): void {
+    if (method === 'TRACE') return this.#problem(untraced);
+    return this.#respond(route, { head: headOf(204, [], 0), body: empty });
   }
 
   #deny(route: RoutePlan, { status, challenge, detail }: Extract<AuthenticationOutcome, { kind: 'denied' }>): void {
@@ -156,7 +194,7 @@ export class Steering {
     const { holder, ports } = this.#owner;
     const said = ports.isTrusted(holder.client.host) ? fields : [];
     return {
-      scheme: fieldValue(said, 'x-forwarded-proto') === 'https' ? 'https' : 'http',
+      scheme: schemeIn(fieldValue(said, 'x-forwarded-proto')) ?? (holder.tls === null ? 'http' : 'https'),
       port: portIn(fieldValue(said, 'x-forwarded-port')) ?? holder.localPort,
     };
   }
@@ -168,9 +206,19 @@ export class Steering {
       target: head.target,
       pathParams: path.pathParams,
     });
-    if (location === null) return this.#problem('the request names no host to be redirected to');
+    if (location === null)
+      return this.#problem({ status: 400, detail: 'the request names no host to be redirected to' });
     return this.#respond(route, { head: headOf(status, ['Location', location], 0), body: empty });
   }
+}
+
+/** True exactly when the request names a host for which the certificate of its connection does not speak: 421. */
+function isElsewhere(tls: SecuredClient | null, host: string | null): boolean {
+  return tls !== null && host !== null && host !== tls.serverName && !covers(tls.covered, host);
+}
+
+function schemeIn(text: string | null): 'http' | 'https' | null {
+  return text === 'http' || text === 'https' ? text : null;
 }
 
 /** 1 to 65535. */
@@ -185,6 +233,8 @@ function nameOf(authority: string): string {
 }
 
 const empty = new Uint8Array(0);
+const untraced: HttpProblem = { status: 405, detail: 'TRACE is not served here' };
+const tracedBody: HttpProblem = { status: 400, detail: 'a TRACE request has a body' };
 
 function responseOf({ status, fields, body }: RespondAction): OwnAnswer {
   return { head: headOf(status, fields, body.length), body };

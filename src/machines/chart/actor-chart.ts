@@ -140,7 +140,7 @@ export class ActorChart<Context, Fact extends { readonly type: string }, Command
     if (leaf === this.#leaf) return;
     const from = this.#leaf;
     this.#leaf = leaf;
-    this.#host.moved(from, leaf, this.#event);
+    this.#host.moved(from, leaf, this.#event, this.#clock.nowMs());
   }
 
   #arm(fire: () => void, delayMs: number): ActorTimer | null {

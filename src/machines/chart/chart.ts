@@ -12,15 +12,19 @@ export interface ChartTimer {
 /** The part of a clock that a chart uses. Structurally the same as the shell's clock. */
 export interface ChartClock {
   nowMs(): number;
-  arm(delayMs: number, target: { onTimer(slot: number): void }, slot: number): ChartTimer;
+  /** @param sinceMs what `nowMs` said at the beginning of the step; without it, the delay counts from now. */
+  arm(delayMs: number, target: { onTimer(slot: number): void }, slot: number, sinceMs?: number): ChartTimer;
   cancel(timer: ChartTimer): void;
 }
 
 /** Whoever owns a chart: carries out its commands and hears how it moves. */
 export interface ChartHost<Command> {
   perform(command: Command): void;
-  /** The leaf has changed, before the commands of that step are performed. `event`: a fact's name, or `xstate.after.…`. */
-  moved(from: string, to: string, event: string): void;
+  /**
+   * The leaf has changed, before the commands of that step are performed. `event`: a fact's name, or `xstate.after.…`.
+   * `atMs`: when; the deadlines of that step count from there.
+   */
+  moved(from: string, to: string, event: string, atMs: number): void;
   /** A deadline is due; report activity since the last report now. It fires only if it is still armed afterwards. */
   beforeDeadline(): void;
 }
@@ -59,8 +63,15 @@ export interface Chart<Context, Fact> {
   persist(): PersistedChart<Context>;
 }
 
-/** `HALF_CLOSED` of `HALF_CLOSED.FLUSHING`. */
+/** `HALF_CLOSED` of `HALF_CLOSED.FLUSHING`. Asked at every move, so the few answers there are are remembered. */
 export function stateOf(leaf: string): string {
-  const dot = leaf.indexOf('.');
-  return dot === -1 ? leaf : leaf.slice(0, dot);
+  return states.get(leaf) ?? remember(leaf);
+}
+
+const states = new Map<string, string>();
+
+function remember(leaf: string): string {
+  const [state = leaf] = leaf.split('.', 1);
+  states.set(leaf, state);
+  return state;
 }

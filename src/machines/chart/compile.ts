@@ -272,13 +272,14 @@ function bind<Args, Result>(
   run: (args: Args, params: never) => Result,
   reference: NamedReference,
 ): Bound<Args, Result> {
-  const bound: { readonly call: (args: Args, params: unknown) => Result } = { call: loosen(run) };
+  const call = loosen(run);
   const { params } = reference;
-  return (args) => bound.call(args, params);
+  // Nearly always there are none, and then nothing stands between the table and the registry.
+  return params === undefined ? call : (args) => call(args, params);
 }
 
 /** The typed boundary between XState's checked params and the table's plain data. */
-function loosen<Args, Result>(run: (args: Args, params: never) => Result): (args: Args, params: unknown) => Result;
+function loosen<Args, Result>(run: (args: Args, params: never) => Result): (args: Args, params?: unknown) => Result;
 function loosen(run: unknown): unknown {
   return run;
 }

@@ -102,7 +102,7 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
 
   start(): void {
     this.#isBusy = true;
-    this.#take(this.#engine.table.initial, startEvent);
+    this.#take(this.#engine.table.initial, { context: this.context, event: startEvent });
     this.#runWaiting();
   }
 
@@ -180,41 +180,31 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
 
   #dispatch(leaf: Leaf<Context, Fact, Command>, type: string, event: Fact | ControlEvent): void {
     const candidates = leaf.candidates.get(type);
-    const chosen = candidates === undefined ? null : this.#choose(candidates, event);
-    if (chosen !== null || leaf.always.length > 0) this.#take(chosen, event);
-  }
-
-  #choose(
-    candidates: readonly Candidate<Context, Fact, Command>[],
-    event: Fact | ControlEvent,
-  ): Candidate<Context, Fact, Command> | null {
-    for (let position = 0; position < candidates.length; position += 1) {
-      const candidate = candidates[position];
-      if (candidate === undefined) break;
-      if (candidate.guard === null || candidate.guard({ context: this.context, event })) return candidate;
-    }
-    return null;
+    if (candidates === undefined && leaf.always.length === 0) return;
+    const args: MutableArgs<Context, Fact> = { context: this.context, event };
+    const chosen = candidates === undefined ? null : choose(candidates, args);
+    if (chosen !== null || leaf.always.length > 0) this.#take(chosen, args);
   }
 
   /** One macrostep: the transition if there is one, whatever `always` follows (a guard may read the event), the outputs. */
-  #take(candidate: Candidate<Context, Fact, Command> | null, event: Fact | ControlEvent): void {
+  #take(candidate: Candidate<Context, Fact, Command> | null, args: MutableArgs<Context, Fact>): void {
     const from = this.#leaf;
     const base = this.#engine.outputs.top;
-    if (candidate !== null) this.#run(candidate, event);
+    if (candidate !== null) this.#run(candidate, args);
     for (let leaf = this.#leaf; leaf !== null && leaf.always.length > 0; leaf = this.#leaf) {
-      const next = this.#choose(leaf.always, event);
+      const next = choose(leaf.always, args);
       if (next === null) break;
-      this.#run(next, event);
+      this.#run(next, args);
       if (this.#leaf === leaf && !next.operations.some(({ kind }) => kind === 'update')) break;
     }
     const to = this.#leaf;
-    if (to !== null && to !== from) this.#host.moved(from?.name ?? '', to.name, event.type);
-    this.#perform(base);
+    const atMs = this.#engine.clock.nowMs();
+    if (to !== null && to !== from) this.#host.moved(from?.name ?? '', to.name, args.event.type, atMs);
+    this.#perform(base, atMs);
   }
 
-  #run(candidate: Candidate<Context, Fact, Command>, event: Fact | ControlEvent): void {
+  #run(candidate: Candidate<Context, Fact, Command>, args: MutableArgs<Context, Fact>): void {
     const { operations } = candidate;
-    const args: MutableArgs<Context, Fact> = { context: this.context, event };
     for (let position = 0; position < operations.length; position += 1) {
       const operation = operations[position];
       if (operation === undefined) continue;
@@ -248,7 +238,7 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
   }
 
   /** Steps of other charts may nest in a command; they put their outputs above ours and take them away again. */
-  #perform(base: number): void {
+  #perform(base: number, atMs: number): void {
     const { outputs } = this.#engine;
     const end = outputs.top;
     for (let position = base; position < end; position += 1) {
@@ -262,7 +252,7 @@ class CompiledChart<Context, Fact extends { readonly type: string }, Command> im
       const armed = this.#timerIn(slot);
       if (armed !== null) this.#engine.clock.cancel(armed);
       const delayMs = outputs.delays[position] ?? Number.NaN;
-      this.#keep(slot, Number.isNaN(delayMs) ? null : this.#engine.clock.arm(delayMs, this, slot));
+      this.#keep(slot, Number.isNaN(delayMs) ? null : this.#engine.clock.arm(delayMs, this, slot, atMs));
     }
     outputs.top = base;
   }
@@ -291,6 +281,19 @@ class RestoredChart<Context, Fact extends { readonly type: string }, Command> ex
   override start(): void {
     this.resumeIn(this.#restored, this.#timers);
   }
+}
+
+/** The first candidate whose guard lets it be taken. */
+function choose<Context, Fact, Command>(
+  candidates: readonly Candidate<Context, Fact, Command>[],
+  args: MutableArgs<Context, Fact>,
+): Candidate<Context, Fact, Command> | null {
+  for (let position = 0; position < candidates.length; position += 1) {
+    const candidate = candidates[position];
+    if (candidate === undefined) break;
+    if (candidate.guard === null || candidate.guard(args)) return candidate;
+  }
+  return null;
 }
 
 function deadlineEvent(id: string): ControlEvent {

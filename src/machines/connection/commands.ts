@@ -12,6 +12,8 @@ export type ConnectionCommand =
   /** Classify what the client sends; answered by `preface.received`, `sniff.routed` or `sniff.failed`. */
   | { readonly type: 'peek' }
   | { readonly type: 'stopPeeking' }
+  /** Find the certificate and begin TLS with the client; answered by `tls.secured`, `sniff.failed` or `downstream.failed`. */
+  | { readonly type: 'secure' }
   /** The client stays silent: answer at once with the route whose upstream speaks first. */
   | { readonly type: 'routeServerFirst' }
   /** Begin attempt number `attempt` (1 first). */
@@ -34,6 +36,8 @@ export type ConnectionCommand =
   | { readonly type: 'discardUpstream' }
   /** Look whether both transports still live; a dead one is told as `*.failed`. */
   | { readonly type: 'checkLegs' }
+  /** Ask the client of a WebSocket whether it is there, where a frame of its upstream is not in the middle. */
+  | { readonly type: 'sendPing' }
   /** Tell whoever listens that the idle deadline is near. */
   | { readonly type: 'warnIdling' }
   /** Write the refusal of the client's own protocol, send FIN, drop what it still sends. */
@@ -45,6 +49,7 @@ type Args = ChartArgs<ConnectionContext, ConnectionFact>;
 
 const peek: ConnectionCommand = { type: 'peek' };
 const stopPeeking: ConnectionCommand = { type: 'stopPeeking' };
+const secure: ConnectionCommand = { type: 'secure' };
 const routeServerFirst: ConnectionCommand = { type: 'routeServerFirst' };
 const cancelDial: ConnectionCommand = { type: 'cancelDial' };
 const splice: ConnectionCommand = { type: 'splice' };
@@ -56,12 +61,14 @@ const endDownstream: ConnectionCommand = { type: 'endDownstream' };
 const discardDownstream: ConnectionCommand = { type: 'discardDownstream' };
 const discardUpstream: ConnectionCommand = { type: 'discardUpstream' };
 const checkLegs: ConnectionCommand = { type: 'checkLegs' };
+const sendPing: ConnectionCommand = { type: 'sendPing' };
 const warnIdling: ConnectionCommand = { type: 'warnIdling' };
 
 /** By the name the chart uses. Pure; constants wherever nothing varies. */
 export const commands = {
   peek: (): ConnectionCommand => peek,
   stopPeeking: (): ConnectionCommand => stopPeeking,
+  secure: (): ConnectionCommand => secure,
   routeServerFirst: (): ConnectionCommand => routeServerFirst,
   dial: ({ context }: Args): ConnectionCommand => ({ type: 'dial', attempt: context.attempt }),
   cancelDial: (): ConnectionCommand => cancelDial,
@@ -74,6 +81,7 @@ export const commands = {
   discardDownstream: (): ConnectionCommand => discardDownstream,
   discardUpstream: (): ConnectionCommand => discardUpstream,
   checkLegs: (): ConnectionCommand => checkLegs,
+  sendPing: (): ConnectionCommand => sendPing,
   warnIdling: (): ConnectionCommand => warnIdling,
   refuse: ({ context }: Args): ConnectionCommand => ({
     type: 'refuse',

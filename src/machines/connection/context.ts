@@ -22,8 +22,12 @@ export interface ConnectionContext {
   readonly serves: Serves;
   /** True exactly when the client speaks a protocol in which a refusal can be written to it. */
   readonly answerable: boolean;
-  /** Milliseconds since the last byte, as reported when a deadline was due. */
+  /** How long a WebSocket may be silent before its client is pinged; null for everything that is not to be. */
+  readonly pingMs: number | null;
+  /** Milliseconds since the last byte, as reported when a deadline was due, or as known when a ping was. */
   readonly quietMs: number;
+  /** How much of that silence had passed when the last ping was sent; 0 where none was. */
+  readonly pingedMs: number;
   /** Milliseconds since accept, as known when a state with a `lifetime` was last entered. */
   readonly ageMs: number;
   /** The first cause that was recorded; never overwritten. Null until the connection starts to end. */
@@ -44,7 +48,9 @@ export function initialContext({ timeouts }: ConnectionInput): ConnectionContext
     keepHalfOpen: false,
     serves: 'upstream',
     answerable: false,
+    pingMs: null,
     quietMs: 0,
+    pingedMs: 0,
     ageMs: 0,
     reason: null,
   };

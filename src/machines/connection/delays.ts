@@ -206,6 +206,11 @@ export function backoffMs(firstMs: number | null, attempt: number): number {
   return Math.min(backoffMsMax, (firstMs ?? 0) * 2 ** Math.min(30, Math.max(0, attempt - 1)));
 }
 
+/** How long it will have been quiet when the next ping is sent: `pingMs` after the last byte, or after the last ping. */
+export function nextPingMs({ pingMs, pingedMs, quietMs }: ConnectionContext): number {
+  return Math.max(quietMs, pingedMs + (pingMs ?? 0));
+}
+
 /** The chart's delays. Each answers milliseconds from now, or null for "do not arm". */
 export const delays = {
   admission: (context: ConnectionContext) => context.timeouts.admission,
@@ -223,6 +228,13 @@ export const delays = {
   idle: (context: ConnectionContext) => {
     const idleMs = context.timeouts.idle;
     return idleMs === null ? null : idleWarningMs(idleMs);
+  },
+  /** To the next ping; none where the warning comes first, and none where silence is no reason to end. */
+  ping: (context: ConnectionContext) => {
+    const idleMs = context.timeouts.idle;
+    const dueMs = nextPingMs(context);
+    if (context.pingMs === null || idleMs === null || dueMs >= idleMs - idleWarningMs(idleMs)) return null;
+    return dueMs - context.quietMs;
   },
   halfClosed: (context: ConnectionContext) => remaining(context.timeouts.halfClosed, context.quietMs),
   halfClosedMax: (context: ConnectionContext) => context.timeouts.halfClosedMax,

@@ -9,8 +9,22 @@ import { base, close, closeAsTold, reasonIs } from './setup.ts';
 
 const FINISHING = '#connection.HALF_CLOSED.FINISHING';
 
-/** When two legs are joined and nothing is known of what the bytes mean. Resource: both legs. */
-const joined = base.createStateConfig({
+const bytesFlowed = { target: 'ACTIVE', reenter: true, actions: 'rememberQuiet' } as const;
+
+const idling = [
+  { guard: 'isIdleUnbounded', target: 'ACTIVE', reenter: true, actions: 'checkLegs' },
+  { target: 'IDLING' },
+] as const;
+
+/** When the idle deadline is near and whoever listens has been told. */
+const IDLING = base.createStateConfig({
+  entry: 'warnIdling',
+  after: { idle: close('timeout.idle') },
+  on: { 'bytes.flowed': { target: 'ACTIVE', actions: 'rememberQuiet' } },
+});
+
+/** What ends two joined legs, and how. */
+const joined = {
   initial: 'ACTIVE',
   after: { lifetime: close('timeout.lifetime') },
   on: {
@@ -21,22 +35,26 @@ const joined = base.createStateConfig({
     'upstream.ended': { target: '#connection.HALF_CLOSED.UPSTREAM_ENDED', actions: ['rememberAge', 'endDownstream'] },
     'upstream.failed': closeAsTold,
   },
+} as const;
+
+/** When the client's leg and a handler's are joined. */
+const HANDLER = base.createStateConfig({
+  ...joined,
+  states: { ACTIVE: { after: { idling }, on: { 'bytes.flowed': bytesFlowed } }, IDLING },
+});
+
+/**
+ * When two legs are joined and nothing is known of what the bytes mean, unless it was a WebSocket that opened the tunnel:
+ * its client may be pinged. A ping is no sign of life, so it leaves the idle deadline where it is. Resource: both legs.
+ */
+const TUNNEL = base.createStateConfig({
+  ...joined,
   states: {
     ACTIVE: {
-      after: {
-        idling: [
-          { guard: 'isIdleUnbounded', target: 'ACTIVE', reenter: true, actions: 'checkLegs' },
-          { target: 'IDLING' },
-        ],
-      },
-      on: { 'bytes.flowed': { target: 'ACTIVE', reenter: true, actions: 'rememberQuiet' } },
+      after: { idling, ping: { target: 'ACTIVE', reenter: true, actions: ['countQuiet', 'sendPing'] } },
+      on: { 'bytes.flowed': bytesFlowed },
     },
-    /** When the idle deadline is near and whoever listens has been told. */
-    IDLING: {
-      entry: 'warnIdling',
-      after: { idle: close('timeout.idle') },
-      on: { 'bytes.flowed': { target: 'ACTIVE', actions: 'rememberQuiet' } },
-    },
+    IDLING,
   },
 });
 
@@ -99,5 +117,5 @@ export const ESTABLISHED = base.createStateConfig({
   entry: 'forgetQuiet',
   initial: 'TUNNEL',
   on: { 'downstream.failed': closeAsTold },
-  states: { TUNNEL: joined, HTTP, HANDLER: joined },
+  states: { TUNNEL, HTTP, HANDLER },
 });

@@ -26,7 +26,13 @@ export type ConnectionFact =
     }
   /** No route, a blocking route, or bytes that break their protocol. */
   | { readonly type: 'sniff.failed'; readonly reason: CloseReason; readonly answerable: boolean }
+  /** The best route for the client hello terminates TLS. */
+  | { readonly type: 'tls.chosen' }
+  /** The handshake with the client is done: what it says from here on is what is inside. */
+  | { readonly type: 'tls.secured' }
   | { readonly type: 'dial.resolved' }
+  /** The upstream is reached, and a handshake with it follows. */
+  | { readonly type: 'dial.connected' }
   /** `ageMs`: milliseconds since accept. */
   | { readonly type: 'dial.succeeded'; readonly ageMs: number }
   /** `retryable`: true exactly when another endpoint may be tried. */
@@ -60,8 +66,16 @@ export type ConnectionFact =
   | { readonly type: 'service.failed'; readonly reason: CloseReason }
   /** Everything that was written to the client, FIN included, was handed over. A FIN of the client's is told again after it. */
   | { readonly type: 'service.flushed' }
-  /** An exchange has handed its legs over (101): the connection is a tunnel now, by the deadlines of its route. */
-  | { readonly type: 'connection.upgraded'; readonly timeouts: Timeouts; readonly ageMs: number }
+  /**
+   * An exchange has handed its legs over (101): the connection is a tunnel now, by the deadlines of its route. `pingMs`: the
+   * silence after which its client is pinged, or null.
+   */
+  | {
+      readonly type: 'connection.upgraded';
+      readonly timeouts: Timeouts;
+      readonly ageMs: number;
+      readonly pingMs: number | null;
+    }
   | { readonly type: 'drain.requested' }
   /** End now, for this reason: an operator, the drain deadline, a failed callback, a broken invariant. */
   | { readonly type: 'kill.requested'; readonly reason: CloseReason };
@@ -74,7 +88,10 @@ const factTypeSet: Readonly<Record<ConnectionFactType, true>> = {
   'preface.received': true,
   'sniff.routed': true,
   'sniff.failed': true,
+  'tls.chosen': true,
+  'tls.secured': true,
   'dial.resolved': true,
+  'dial.connected': true,
   'dial.succeeded': true,
   'dial.failed': true,
   'downstream.ended': true,

@@ -96,7 +96,7 @@ function serviceFacts(timeouts: Timeouts, ageMs: number): readonly ConnectionFac
     { type: 'service.finished', reason: 'completed', timeouts, ageMs },
     { type: 'service.failed', reason: 'upstream.truncated' },
     { type: 'service.flushed' },
-    { type: 'connection.upgraded', timeouts: { ...timeouts, lifetime: null }, ageMs },
+    { type: 'connection.upgraded', timeouts: { ...timeouts, lifetime: null }, ageMs, pingMs: null },
   ];
 }
 

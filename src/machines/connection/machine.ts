@@ -35,6 +35,9 @@ const ACCEPTED = base.createStateConfig({
   },
 });
 
+/** From a client hello to its handshake. */
+const terminate = { target: 'TLS_HANDSHAKE', actions: 'forgetPreface' } as const;
+
 /** When the first bytes are looked at, and none is consumed. Resource: the peek. Left in the same tick where no route needs bytes. */
 const SNIFFING = base.createStateConfig({
   entry: 'peek',
@@ -63,14 +66,30 @@ const SNIFFING = base.createStateConfig({
     /** When the client has not said anything. */
     SILENT: {
       after: { serverFirst: 'SERVER_FIRST' },
-      on: { 'preface.received': { target: 'PREFACE', actions: 'rememberPreface' } },
+      on: { 'preface.received': { target: 'PREFACE', actions: 'rememberPreface' }, 'tls.chosen': 'TLS_HANDSHAKE' },
     },
     /** When the client has spoken and more is needed to decide. */
-    PREFACE: { on: { 'preface.received': { actions: 'rememberPreface' } } },
+    PREFACE: { on: { 'preface.received': { actions: 'rememberPreface' }, 'tls.chosen': terminate } },
     /** When the client waits for a banner; answered in the same tick. Left to wait on where no such route is for it. */
     SERVER_FIRST: {
       entry: 'routeServerFirst',
       on: { 'preface.received': { target: 'PREFACE', actions: 'rememberPreface' } },
+    },
+    /** When TLS is being terminated; the leg says how it went. Inside of it everything begins again. */
+    TLS_HANDSHAKE: {
+      entry: ['stopPeeking', 'secure'],
+      on: { 'tls.secured': 'INNER_SILENT' },
+    },
+    /** When TLS stands, and nothing was said inside. */
+    INNER_SILENT: {
+      entry: 'peek',
+      after: { serverFirst: 'INNER_SERVER_FIRST' },
+      on: { 'preface.received': { target: 'INNER_PREFACE', actions: 'rememberPreface' } },
+    },
+    INNER_PREFACE: { on: { 'preface.received': { actions: 'rememberPreface' } } },
+    INNER_SERVER_FIRST: {
+      entry: 'routeServerFirst',
+      on: { 'preface.received': { target: 'INNER_PREFACE', actions: 'rememberPreface' } },
     },
   },
 });
@@ -94,8 +113,10 @@ const DIALING = base.createStateConfig({
         'dial.failed': [{ guard: 'mayTryAgain', target: 'BACKING_OFF' }, ...refuseAsTold],
       },
       states: {
-        RESOLVING: { on: { 'dial.resolved': 'CONNECTING' } },
-        CONNECTING: {},
+        RESOLVING: { on: { 'dial.resolved': 'CONNECTING', 'dial.connected': 'SECURING' } },
+        CONNECTING: { on: { 'dial.connected': 'SECURING' } },
+        /** When the upstream is reached, and TLS with it is being agreed on. */
+        SECURING: {},
       },
     },
     /** When the next attempt waits; nothing is open but the client's leg. */

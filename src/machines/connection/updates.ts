@@ -6,6 +6,7 @@
 import type { ChartArgs } from '../chart/registries.ts';
 import type { CloseReason } from './close-reason.ts';
 import type { ConnectionContext } from './context.ts';
+import { nextPingMs } from './delays.ts';
 import type { ConnectionFact } from './events.ts';
 
 type Args = ChartArgs<ConnectionContext, ConnectionFact>;
@@ -19,7 +20,9 @@ function copyOf(context: ConnectionContext): { -readonly [Key in keyof Connectio
     keepHalfOpen: context.keepHalfOpen,
     serves: context.serves,
     answerable: context.answerable,
+    pingMs: context.pingMs,
     quietMs: context.quietMs,
+    pingedMs: context.pingedMs,
     ageMs: context.ageMs,
     reason: context.reason,
   };
@@ -32,10 +35,11 @@ function withReason(context: ConnectionContext, reason: CloseReason): Connection
   return next;
 }
 
-function withQuiet(context: ConnectionContext, quietMs: number): ConnectionContext {
-  if (context.quietMs === quietMs) return context;
+function withQuiet(context: ConnectionContext, quietMs: number, pingedMs = 0): ConnectionContext {
+  if (context.quietMs === quietMs && context.pingedMs === pingedMs) return context;
   const next = copyOf(context);
   next.quietMs = quietMs;
+  next.pingedMs = pingedMs;
   return next;
 }
 
@@ -68,12 +72,20 @@ export const updates = {
     const next = copyOf(context);
     next.timeouts = event.timeouts;
     next.ageMs = event.ageMs;
+    if (event.type === 'connection.upgraded') next.pingMs = event.pingMs;
     return next;
   },
   rememberPreface: ({ context, event }: Args): ConnectionContext => {
     if (event.type !== 'preface.received' || event.answerable === context.answerable) return context;
     const next = copyOf(context);
     next.answerable = event.answerable;
+    return next;
+  },
+  /** Between a client hello and the first byte inside, nothing can be written that the client would understand. */
+  forgetPreface: ({ context }: Args): ConnectionContext => {
+    if (!context.answerable) return context;
+    const next = copyOf(context);
+    next.answerable = false;
     return next;
   },
   countAttempt: ({ context }: Args): ConnectionContext => {
@@ -83,6 +95,11 @@ export const updates = {
   },
   rememberQuiet: ({ context, event }: Args): ConnectionContext =>
     event.type === 'bytes.flowed' ? withQuiet(context, event.quietMs) : context,
+  /** No byte has come until the ping was due; that is how long it has been quiet, and our own ping does not change it. */
+  countQuiet: ({ context }: Args): ConnectionContext => {
+    const quietMs = nextPingMs(context);
+    return withQuiet(context, quietMs, quietMs);
+  },
   forgetQuiet: ({ context }: Args): ConnectionContext => withQuiet(context, 0),
   rememberAge: ({ context, event }: Args): ConnectionContext => {
     if (!('ageMs' in event)) return context;

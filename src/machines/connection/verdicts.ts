@@ -15,8 +15,13 @@ export const connectionLeaves = [
   'SNIFFING.SILENT',
   'SNIFFING.PREFACE',
   'SNIFFING.SERVER_FIRST',
+  'SNIFFING.TLS_HANDSHAKE',
+  'SNIFFING.INNER_SILENT',
+  'SNIFFING.INNER_PREFACE',
+  'SNIFFING.INNER_SERVER_FIRST',
   'DIALING.ATTEMPTING.RESOLVING',
   'DIALING.ATTEMPTING.CONNECTING',
+  'DIALING.ATTEMPTING.SECURING',
   'DIALING.BACKING_OFF',
   'ESTABLISHED.TUNNEL.ACTIVE',
   'ESTABLISHED.TUNNEL.IDLING',
@@ -58,6 +63,7 @@ export function verdictOf(leaf: ConnectionLeaf, fact: ConnectionFactType): Verdi
 }
 
 const noPeek = { ignored: 'the peek is over: its answer was given, or nobody wants it any more' } as const;
+const noHandshake = { ignored: 'no handshake with the client is under way' } as const;
 const noDial = {
   ignored: 'no attempt is under way: it was cancelled or has ended, and nothing of it is left',
 } as const;
@@ -72,7 +78,10 @@ const everywhere: Readonly<Record<ConnectionFactType, Verdict>> = {
   'preface.received': noPeek,
   'sniff.routed': noPeek,
   'sniff.failed': noPeek,
+  'tls.chosen': noPeek,
+  'tls.secured': noHandshake,
   'dial.resolved': noDial,
+  'dial.connected': noDial,
   'dial.succeeded': noDial,
   'dial.failed': noDial,
   'downstream.ended': 'handled',
@@ -92,6 +101,10 @@ const everywhere: Readonly<Record<ConnectionFactType, Verdict>> = {
   'kill.requested': 'handled',
 };
 
+const noOtherHello = {
+  ignored:
+    'a client hello is looked at in clear text only, and there is one; a banner is sent to clients that say nothing',
+} as const;
 const notPeekedYet = { ignored: 'no peek has begun: that is the first thing after admission' } as const;
 const notDialledYet = { ignored: 'no attempt has begun: the route is not known' } as const;
 const alreadyKnown = {
@@ -109,7 +122,9 @@ const stateRows: Readonly<Record<ConnectionState, Row>> = {
     'preface.received': notPeekedYet,
     'sniff.routed': notPeekedYet,
     'sniff.failed': notPeekedYet,
+    'tls.chosen': notPeekedYet,
     'dial.resolved': notDialledYet,
+    'dial.connected': notDialledYet,
     'dial.succeeded': notDialledYet,
     'dial.failed': notDialledYet,
     'downstream.ended': {
@@ -121,7 +136,9 @@ const stateRows: Readonly<Record<ConnectionState, Row>> = {
     'preface.received': 'handled',
     'sniff.routed': 'handled',
     'sniff.failed': 'handled',
+    'tls.chosen': noOtherHello,
     'dial.resolved': notDialledYet,
+    'dial.connected': notDialledYet,
     'dial.succeeded': notDialledYet,
     'dial.failed': notDialledYet,
     'downstream.ended': {
@@ -185,16 +202,26 @@ const serviceOver: Row = {
   'drain.requested': isEnding,
 };
 
+const attempting: Row = { 'dial.succeeded': 'handled', 'dial.failed': 'handled' };
+const connected = { ignored: 'the upstream of this attempt is reached' } as const;
 const resolved = { ignored: 'the address of this attempt is known' } as const;
 
 /** A new leaf needs a line here, if only an empty one. */
 const leafRows: Readonly<Record<ConnectionLeaf, Row>> = {
   ACCEPTED: {},
-  'SNIFFING.SILENT': {},
-  'SNIFFING.PREFACE': {},
+  'SNIFFING.SILENT': { 'tls.chosen': 'handled' },
+  'SNIFFING.PREFACE': { 'tls.chosen': 'handled' },
   'SNIFFING.SERVER_FIRST': {},
-  'DIALING.ATTEMPTING.RESOLVING': { 'dial.resolved': 'handled', 'dial.succeeded': 'handled', 'dial.failed': 'handled' },
-  'DIALING.ATTEMPTING.CONNECTING': { 'dial.resolved': resolved, 'dial.succeeded': 'handled', 'dial.failed': 'handled' },
+  'SNIFFING.TLS_HANDSHAKE': {
+    'preface.received': { ignored: 'nothing is looked at during a handshake' },
+    'tls.secured': 'handled',
+  },
+  'SNIFFING.INNER_SILENT': {},
+  'SNIFFING.INNER_PREFACE': {},
+  'SNIFFING.INNER_SERVER_FIRST': {},
+  'DIALING.ATTEMPTING.RESOLVING': { ...attempting, 'dial.resolved': 'handled', 'dial.connected': 'handled' },
+  'DIALING.ATTEMPTING.CONNECTING': { ...attempting, 'dial.resolved': resolved, 'dial.connected': 'handled' },
+  'DIALING.ATTEMPTING.SECURING': { ...attempting, 'dial.resolved': resolved, 'dial.connected': connected },
   'DIALING.BACKING_OFF': {},
   'ESTABLISHED.TUNNEL.ACTIVE': {},
   'ESTABLISHED.TUNNEL.IDLING': {},

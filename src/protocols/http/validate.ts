@@ -50,12 +50,13 @@ export function fieldsProblem(fields: Fields): HttpProblem | null {
 }
 
 /**
- * A token that is served. CONNECT and TRACE are not, in any case: a proxy that tunnels by accident, or echoes credentials,
- * is a hole, and backends exist that do not care about the case.
+ * A token that may be served. CONNECT never is, in any case, nor is TRACE in any case but its own: a proxy that tunnels by
+ * accident, or has credentials echoed, is a hole, and backends exist that do not care about the case. TRACE itself is
+ * served where a route names it (docs/adr/0015-connect-trace-and-absolute-form.md).
  */
 export function methodProblem(method: string): HttpProblem | null {
   if (method.length > methodLengthMax || !isAll(method, inToken)) return wrongMethod;
-  if (method.length !== 7 && method.length !== 5) return null;
+  if ((method.length !== 7 && method.length !== 5) || method === 'TRACE') return null;
   const upper = method.toUpperCase();
   return upper === 'CONNECT' || upper === 'TRACE' ? refusedMethod : null;
 }

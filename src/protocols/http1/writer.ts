@@ -7,9 +7,9 @@
  * it is the last one who can: models also come from HTTP/2, from handlers and from the configuration.
  * @see RFC 9112 §6 and §7, RFC 9110 §7.6.1
  */
-import { ProxyError } from '../../errors.ts';
 import type { Fields, RequestHead, ResponseHead } from '../http/message.ts';
 import { isHopByHop } from './field-kinds.ts';
+import { Scratch, unwritable } from './scratch.ts';
 
 export interface RequestWriting {
   /** False: the upstream is told to close after its answer. */
@@ -29,7 +29,10 @@ export interface ResponseWriting {
 export type Framing = 'none' | 'length' | 'chunked' | 'untilClose';
 
 /** A body of unknown length is chunked for a client that knows chunks, and ends with the connection for one that does not. */
-export function responseFraming(head: ResponseHead, writing: ResponseWriting): Framing {
+export function responseFraming(
+  head: ResponseHead,
+  writing: Pick<ResponseWriting, 'clientVersion' | 'method'>,
+): Framing {
   if (hasNoBody(head.status, writing.method)) return 'none';
   return head.body.kind === 'none' || head.body.kind === 'length' ? head.body.kind : whereOpen(writing.clientVersion);
 }
@@ -44,12 +47,12 @@ export function requestFraming(head: RequestHead): Framing {
 
 /** The head alone. */
 export function requestHeadBytes(head: RequestHead, writing: RequestWriting): Buffer {
-  return messageBytes(requestText(head, writing), requestFraming(head), null, null);
+  return requestBytes(head, writing, null, null);
 }
 
 /** The head alone. */
 export function responseHeadBytes(head: ResponseHead, writing: ResponseWriting): Buffer {
-  return messageBytes(responseText(head, writing), responseFraming(head, writing), null, null);
+  return responseBytes(head, writing, null, null);
 }
 
 /**
@@ -62,7 +65,9 @@ export function requestBytes(
   first: Uint8Array | null,
   trailers: Fields | null,
 ): Buffer {
-  return messageBytes(requestText(head, writing), requestFraming(head), first, trailers);
+  scratch.begin();
+  putRequest(head, writing);
+  return messageBytes(requestFraming(head), first, trailers);
 }
 
 /** See `requestBytes`. */
@@ -72,7 +77,10 @@ export function responseBytes(
   first: Uint8Array | null,
   trailers: Fields | null,
 ): Buffer {
-  return messageBytes(responseText(head, writing), responseFraming(head, writing), first, trailers);
+  const framing = responseFraming(head, writing);
+  scratch.begin();
+  putResponse(head, writing, framing);
+  return messageBytes(framing, first, trailers);
 }
 
 /** What is written before that many bytes of a chunk; `chunkEnd` goes behind them. A chunk is never empty. */
@@ -85,36 +93,43 @@ export const chunkEnd: Buffer = Buffer.from('\r\n', 'latin1');
 
 /** A whole chunk in one piece; nothing for no bytes, because an empty chunk would end the body. */
 export function chunk(bytes: Uint8Array): Buffer {
-  return bytes.length === 0 ? Buffer.alloc(0) : framed(null, 'chunked', bytes, null);
+  if (bytes.length === 0) return Buffer.alloc(0);
+  scratch.begin();
+  return framed('chunked', bytes, null);
 }
 
 const lastChunkWithout: Buffer = Buffer.from('0\r\n\r\n', 'latin1');
 
 /** The end of a chunked body. Shared where there are no trailers: not to be changed. */
 export function lastChunk(trailers: Fields): Buffer {
-  return trailers.length === 0 ? lastChunkWithout : written(trailerText(trailers));
+  if (trailers.length === 0) return lastChunkWithout;
+  scratch.begin();
+  putLastChunk(trailers);
+  return copied();
 }
 
-/** Text of lines, and how many CR LF it has if nobody smuggled one in. */
-interface Lines {
-  text: string;
-  count: number;
-}
+const scratch = new Scratch();
+const noBytes = new Uint8Array(0);
 
-function requestText(head: RequestHead, writing: RequestWriting): Lines {
+function putRequest(head: RequestHead, writing: RequestWriting): void {
   if (head.method.includes(' ') || head.target.includes(' ') || head.target === '')
     throw unwritable('the request line');
-  const lines: Lines = { text: `${head.method} ${head.target} HTTP/1.1\r\nHost: ${head.authority}\r\n`, count: 2 };
-  addFields(lines, head.fields);
+  scratch.text(head.method);
+  scratch.text(' ');
+  scratch.text(head.target);
+  scratch.text(' HTTP/1.1');
+  scratch.lineEnd();
+  scratch.line('Host', head.authority);
+  putFields(head.fields);
   const { body } = head;
-  if (body.kind === 'length') addLine(lines, 'Content-Length', lengthText(body.bytes));
-  else if (body.kind !== 'none') addLine(lines, 'Transfer-Encoding', 'chunked');
-  if (head.expectsContinue) addLine(lines, 'Expect', '100-continue');
-  if (head.upgrade !== null) addLine(lines, 'Upgrade', head.upgrade);
-  if (head.acceptsTrailers) addLine(lines, 'TE', 'trailers');
+  if (body.kind === 'length') scratch.line('Content-Length', lengthText(body.bytes));
+  else if (body.kind !== 'none') scratch.line('Transfer-Encoding', 'chunked');
+  if (head.expectsContinue) scratch.line('Expect', '100-continue');
+  if (head.upgrade !== null) scratch.line('Upgrade', head.upgrade);
+  if (head.acceptsTrailers) scratch.line('TE', 'trailers');
   const options = requestOptions(head, writing);
-  if (options !== '') addLine(lines, 'Connection', options);
-  return finish(lines);
+  if (options !== '') scratch.line('Connection', options);
+  scratch.lineEnd();
 }
 
 function requestOptions(head: RequestHead, writing: RequestWriting): string {
@@ -124,22 +139,29 @@ function requestOptions(head: RequestHead, writing: RequestWriting): string {
   return first === '' ? 'TE' : `${first}, TE`;
 }
 
-function responseText(head: ResponseHead, writing: ResponseWriting): Lines {
-  const lines: Lines = { text: `HTTP/1.1 ${statusText(head.status)} ${head.reason}\r\n`, count: 1 };
-  addFields(lines, head.fields);
+function putResponse(head: ResponseHead, writing: ResponseWriting, framing: Framing): void {
+  scratch.text('HTTP/1.1 ');
+  scratch.text(statusText(head.status));
+  scratch.text(' ');
+  scratch.text(head.reason);
+  scratch.lineEnd();
+  putFields(head.fields);
   if (head.status === 101) {
-    addLine(lines, 'Connection', 'upgrade');
-    if (head.upgrade !== null) addLine(lines, 'Upgrade', head.upgrade);
-    return finish(lines);
+    scratch.line('Connection', 'upgrade');
+    if (head.upgrade !== null) scratch.line('Upgrade', head.upgrade);
+  } else if (head.status >= 200) {
+    putFraming(head, writing, framing);
   }
-  if (head.status < 200) return finish(lines);
-  const framing = responseFraming(head, writing);
+  scratch.lineEnd();
+}
+
+/** How the body of a final response ends, and what becomes of the connection then. */
+function putFraming(head: ResponseHead, writing: ResponseWriting, framing: Framing): void {
   const length = responseLength(head, writing.method);
-  if (framing === 'chunked') addLine(lines, 'Transfer-Encoding', 'chunked');
-  else if (framing !== 'untilClose' && length !== null) addLine(lines, 'Content-Length', lengthText(length));
-  if (!writing.keepAlive || framing === 'untilClose') addLine(lines, 'Connection', 'close');
-  else if (writing.clientVersion === '1.0') addLine(lines, 'Connection', 'keep-alive');
-  return finish(lines);
+  if (framing === 'chunked') scratch.line('Transfer-Encoding', 'chunked');
+  else if (framing !== 'untilClose' && length !== null) scratch.line('Content-Length', lengthText(length));
+  if (!writing.keepAlive || framing === 'untilClose') scratch.line('Connection', 'close');
+  else if (writing.clientVersion === '1.0') scratch.line('Connection', 'keep-alive');
 }
 
 /** What Content-Length says; null: nothing. */
@@ -164,55 +186,40 @@ function lengthText(bytes: number): string {
   return String(bytes);
 }
 
-function trailerText(trailers: Fields): Lines {
-  const lines: Lines = { text: '0\r\n', count: 1 };
-  addFields(lines, trailers);
-  return finish(lines);
+function putLastChunk(trailers: Fields): void {
+  scratch.text('0');
+  scratch.lineEnd();
+  putFields(trailers);
+  scratch.lineEnd();
 }
 
-function addFields(lines: Lines, fields: Fields): void {
-  let { text } = lines;
+function putFields(fields: Fields): void {
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? '';
     if (name === '' || isHopByHop(name)) throw unwritable('a field that only the writer writes');
-    text += `${name}: ${fields[index + 1] ?? ''}\r\n`;
+    scratch.line(name, fields[index + 1] ?? '');
   }
-  lines.text = text;
-  lines.count += fields.length >> 1;
 }
 
-function addLine(lines: Lines, name: string, value: string): void {
-  lines.text += `${name}: ${value}\r\n`;
-  lines.count += 1;
+function messageBytes(framing: Framing, first: Uint8Array | null, trailers: Fields | null): Buffer {
+  return first === null && trailers === null ? copied() : framed(framing, first ?? noBytes, trailers);
 }
 
-function finish(lines: Lines): Lines {
-  lines.text += '\r\n';
-  lines.count += 1;
-  return lines;
-}
-
-function messageBytes(head: Lines, framing: Framing, first: Uint8Array | null, trailers: Fields | null): Buffer {
-  return first === null && trailers === null
-    ? written(head)
-    : framed(head, framing, first ?? chunkEnd.subarray(2), trailers);
-}
-
-/** Head, chunk head, bytes, chunk end and last chunk, as far as there are any, in one buffer. */
-function framed(head: Lines | null, framing: Framing, bytes: Uint8Array, trailers: Fields | null): Buffer {
+/** The head that is there, chunk head, bytes, chunk end and last chunk, as far as there are any, in one buffer. */
+function framed(framing: Framing, bytes: Uint8Array, trailers: Fields | null): Buffer {
   const isChunked = framing === 'chunked';
-  const before = isChunked && bytes.length > 0 ? chunkHeadText(bytes.length) : '';
-  const after = before === '' ? '' : '\r\n';
-  const last = isChunked && trailers !== null ? trailerText(trailers) : null;
-  const headBytes = head?.text.length ?? 0;
-  const lastBytes = last?.text.length ?? 0;
-  const buffer = Buffer.allocUnsafe(headBytes + before.length + bytes.length + after.length + lastBytes);
-  if (head !== null) writeLines(buffer, 0, head);
-  let at = headBytes + buffer.write(before, headBytes, 'latin1');
-  buffer.set(bytes, at);
-  at += bytes.length;
-  at += buffer.write(after, at, 'latin1');
-  if (last !== null) writeLines(buffer, at, last);
+  const hasChunk = isChunked && bytes.length > 0;
+  if (hasChunk) {
+    scratch.text(bytes.length.toString(16));
+    scratch.lineEnd();
+  }
+  const before = scratch.length;
+  if (hasChunk) scratch.lineEnd();
+  if (isChunked && trailers !== null) putLastChunk(trailers);
+  const buffer = Buffer.allocUnsafe(scratch.length + bytes.length);
+  scratch.copyTo(buffer, 0, 0, before);
+  buffer.set(bytes, before);
+  if (scratch.length > before) scratch.copyTo(buffer, before + bytes.length, before, scratch.length);
   return buffer;
 }
 
@@ -221,26 +228,9 @@ function chunkHeadText(bytes: number): string {
   return `${bytes.toString(16)}\r\n`;
 }
 
-function written(lines: Lines): Buffer {
-  const buffer = Buffer.allocUnsafe(lines.text.length);
-  writeLines(buffer, 0, lines);
+/** All of the scratch. */
+function copied(): Buffer {
+  const buffer = Buffer.allocUnsafe(scratch.length);
+  scratch.copyTo(buffer, 0, 0, scratch.length);
   return buffer;
-}
-
-/** 1 for a control byte other than HTAB. */
-const controls: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
-  (byte < 0x20 && byte !== 0x09) || byte === 0x7f ? 1 : 0,
-);
-
-/** Writes, and counts: two control bytes a line are ours, one more is an attack or a bug. */
-function writeLines(buffer: Buffer, start: number, { text, count }: Lines): void {
-  buffer.write(text, start, 'latin1');
-  const end = start + text.length;
-  let found = 0;
-  for (let at = start; at < end; at += 1) found += controls[buffer[at] ?? 0] ?? 0;
-  if (found !== count * 2) throw unwritable('a control byte');
-}
-
-function unwritable(what: string): ProxyError {
-  return new ProxyError('SALLYPORT_INVARIANT', `a head was to be written with ${what} that may not be in one`);
 }

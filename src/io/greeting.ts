@@ -1,0 +1,178 @@
+/**
+ * The beginning of one connection, until it is known who it is for: bytes are looked at, TLS is terminated where a route
+ * wants that, and then what is inside is looked at in the same way.
+ *
+ * Decides nothing: what is seen is the sniffer's matter, what becomes of it the chart's. Must never do: consume a byte that
+ * is not the handshake's, or own a timer.
+ * Read first: `sniffer.ts`, `termination.ts`.
+ */
+import type { ConnectionFact } from '../machines/connection/events.ts';
+import type { RoutePlan } from '../routing/plan.ts';
+import type { Client } from '../routing/route-table.ts';
+import { isAnswerable, routedFact } from './connection-facts.ts';
+import type { ListenerRuntime } from './connection-ports.ts';
+import type { Address, Leg } from './leg.ts';
+import { Peeking, type PeekOwner } from './peeking.ts';
+import type { Sighting, SniffOutcome } from './sniffer.ts';
+import { Termination, challengeAlpn, type TerminationOrder, type TerminationPorts } from './termination.ts';
+import type { CertificateMaterial, Secured } from './tls/identity.ts';
+import { securedClient, type SecuredClient } from './tls/secured-client.ts';
+
+/** The connection, as its greeting knows it. */
+export interface GreetingOwner {
+  readonly downstream: Leg;
+  readonly client: Address;
+  readonly listener: ListenerRuntime;
+  route: RoutePlan | null;
+  ageMs(): number;
+  hear(fact: ConnectionFact): void;
+  /** Kept where nothing was known before. */
+  explainBy(cause: string | null): void;
+  /** A callback of the embedding program's is at fault. */
+  failed(error: unknown): void;
+}
+
+export class Greeting implements PeekOwner {
+  /** What was learnt of the client so far; inside TLS, of what is inside. */
+  sighting: Sighting | null = null;
+  /** Null until a handshake is done. */
+  tls: SecuredClient | null = null;
+  readonly #owner: GreetingOwner;
+  readonly #ports: TerminationPorts | null;
+  #peeking: Peeking;
+  #termination: Termination | null = null;
+  #order: TerminationOrder | null = null;
+  #material: CertificateMaterial | null = null;
+
+  /** @param ports null where nothing is terminated. */
+  constructor(owner: GreetingOwner, ports: TerminationPorts | null) {
+    this.#owner = owner;
+    this.#ports = ports;
+    this.#peeking = new Peeking(owner.downstream, owner.listener.sniffer, this.#client(), this);
+  }
+
+  peek(): void {
+    this.#peeking.start();
+  }
+
+  /** Also the end of whatever was asked for a certificate. */
+  stop(): void {
+    this.#peeking.stop();
+    this.#termination?.stop();
+  }
+
+  serverFirst(): void {
+    this.concluded(this.#peeking.sniffer.serverFirst(this.#client()));
+  }
+
+  /** Begins the handshake that the last conclusion asked for. */
+  secure(): void {
+    if (this.#order === null || this.#ports === null) return;
+    this.#termination = new Termination(this.#owner.downstream, this.#ports, this);
+    this.#termination.start(this.#order);
+  }
+
+  /** Bytes have arrived. */
+  held(): void {
+    this.#peeking.look();
+  }
+
+  /** FIN has arrived, behind every byte that is held. */
+  ended(): void {
+    this.#peeking.ended();
+  }
+
+  secured(by: Secured): void {
+    if (this.#order?.kind === 'validation') return this.#validated(this.#order.serverName);
+    if (this.#order === null || this.#material === null) return;
+    this.tls = securedClient(by, this.#order.plan.policy, this.#order.serverName, this.#material);
+    const { sniffer } = this.#owner.listener;
+    this.#peeking = new Peeking(this.#owner.downstream, sniffer.inside ?? sniffer, this.#client(), this);
+    return this.#owner.hear({ type: 'tls.secured' });
+  }
+
+  concluded(outcome: SniffOutcome): void {
+    if (this.#isChallenged(outcome)) return;
+    switch (outcome.kind) {
+      case 'waiting':
+        if (outcome.suspected !== null) this.sighting = { protocol: outcome.suspected, preface: null };
+        return this.#owner.hear({ type: 'preface.received', answerable: outcome.answerable });
+      case 'refused':
+        this.#owner.route = outcome.route;
+        this.sighting = outcome.sighting;
+        this.#owner.explainBy(outcome.detail);
+        return this.#owner.hear({
+          type: 'sniff.failed',
+          reason: outcome.reason,
+          answerable: isAnswerable(outcome.route, outcome.sighting),
+        });
+      case 'terminating': {
+        const { plan, alpn, sighting } = outcome;
+        return this.#terminate({ kind: 'client', plan, alpn, serverName: serverNameOf(sighting) }, sighting);
+      }
+      case 'routed':
+        return this.#routed(outcome.route, outcome.sighting);
+      case 'served':
+        return this.#routed(null, outcome.sighting);
+    }
+  }
+
+  detectorFailed(error: unknown): void {
+    this.#owner.failed(error);
+    this.#owner.hear({ type: 'sniff.failed', reason: 'handler.failed', answerable: false });
+  }
+
+  identified(material: CertificateMaterial): void {
+    this.#material = material;
+  }
+
+  unidentified(serverName: string | null): void {
+    this.#owner.explainBy(
+      serverName === null ? 'the client named no host' : `there is no certificate for ${serverName}`,
+    );
+    this.#owner.hear({ type: 'sniff.failed', reason: 'refused.route', answerable: true });
+  }
+
+  identityFailed(error: unknown): void {
+    this.#owner.failed(error);
+    this.#owner.hear({ type: 'sniff.failed', reason: 'handler.failed', answerable: true });
+  }
+
+  /** A certificate authority that validates a name is answered whatever the routes of the listener say. */
+  #isChallenged(outcome: SniffOutcome): boolean {
+    if (this.#ports === null || this.tls !== null || outcome.kind === 'waiting') return false;
+    const { sighting } = outcome;
+    const serverName = serverNameOf(sighting);
+    const isAsked = sighting.protocol === 'tls' && sighting.preface?.alpn.includes(challengeAlpn) === true;
+    if (!isAsked || serverName === null) return false;
+    const material = this.#ports.identities.tlsChallenge(serverName);
+    if (material !== null) this.#terminate({ kind: 'validation', serverName, material }, sighting);
+    return material !== null;
+  }
+
+  #terminate(order: TerminationOrder, sighting: Sighting): void {
+    this.#order = order;
+    this.sighting = sighting;
+    this.#owner.hear({ type: 'tls.chosen' });
+  }
+
+  /** All that a validation wants is the handshake. */
+  #validated(serverName: string): void {
+    this.#owner.explainBy(`a validation of ${serverName} by TLS-ALPN-01 was answered`);
+    this.#owner.hear({ type: 'sniff.failed', reason: 'completed', answerable: false });
+  }
+
+  #routed(route: RoutePlan | null, sighting: Sighting): void {
+    this.#owner.route = route;
+    this.sighting = sighting;
+    this.#owner.hear(routedFact(route, sighting, { listener: this.#owner.listener, ageMs: this.#owner.ageMs() }));
+  }
+
+  #client(): Client {
+    return { ip: this.#owner.client.host, tls: this.tls };
+  }
+}
+
+function serverNameOf({ preface }: Sighting): string | null {
+  return preface?.serverName ?? null;
+}

@@ -1,0 +1,177 @@
+/**
+ * SecureContexts: what handshakes are made with, in both roles. Each takes 1 to 3 ms to make, so each is made once.
+ *
+ * Decides: versions, ciphers, session tickets, and how many contexts are kept. A server's context is known by certificate
+ * and policy, an upstream's by its plan. Tickets of one policy are opened by every certificate of it and by no other
+ * policy, so that nobody resumes past a client authentication. No 0-RTT (Node has none), no renegotiation.
+ * Must never do: make one for each connection, or read a file while a connection waits. Read first: `identity.ts`,
+ * `../../routing/tls-plan.ts`. @see RFC 9325 for the defaults
+ */
+import { constants, createHash } from 'node:crypto';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { LRUCache } from 'lru-cache';
+import { ProxyError } from '../../errors.ts';
+import type { TlsPlan, UpstreamTlsPlan } from '../../routing/tls-plan.ts';
+import type { Clock } from '../clock.ts';
+import type { CertificateMaterial } from './identity.ts';
+import { MaterialFiles } from './material-files.ts';
+import { TicketKeys } from './ticket-keys.ts';
+
+/** What terminating routes need. */
+export interface ServerContexts {
+  /**
+   * Reads the files that the plans name; what was made of older ones is forgotten.
+   * @throws ProxyError where one cannot be read, or is no certificate
+   */
+  prepare(plans: readonly TlsPlan[]): Promise<void>;
+  contextFor(plan: TlsPlan, material: CertificateMaterial): SecureContext;
+  /** For handshakes that answer a validation: with the defaults. */
+  challengeContextFor(material: CertificateMaterial): SecureContext;
+}
+
+/** What re-encryption needs. */
+export interface ClientContexts {
+  clientContext(plan: UpstreamTlsPlan): SecureContext;
+}
+
+/** The same text for the same handshakes. */
+type Policy = Pick<TlsPlan, 'policy' | 'minVersion' | 'maxVersion' | 'ciphers' | 'clientAuth'>;
+
+/** A context weighs some 50 KB. */
+const contextsMax = 2_048;
+
+/** RFC 9325 §4.2, the shortest keys first: all are AEAD with ephemeral keys. */
+const suitesOf13 = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
+const suitesOf12 = [
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+/** How long a session may be resumed: an hour, well below the life of a ticket key. */
+const sessionSeconds = 3_600;
+
+const validation: Policy = {
+  policy: 'validation',
+  minVersion: 'TLSv1.2',
+  maxVersion: null,
+  ciphers: null,
+  clientAuth: null,
+};
+
+export class TlsContexts implements ServerContexts, ClientContexts {
+  readonly #tickets: TicketKeys;
+  readonly #files = new MaterialFiles();
+  readonly #servers = new LRUCache<string, SecureContext>({ max: contextsMax });
+  #clients = new WeakMap<UpstreamTlsPlan, SecureContext>();
+  /** Of the ticket key that the kept contexts have. */
+  #generation = 0;
+
+  constructor({ clock }: { readonly clock: Pick<Clock, 'nowMs'> }) {
+    this.#tickets = new TicketKeys(clock);
+  }
+
+  async prepare(plans: readonly TlsPlan[]): Promise<void> {
+    for (const { configPath, clientAuth, upstream } of plans) {
+      if (clientAuth !== null) await this.#files.readCertificates(clientAuth.ca, `${configPath}.clientAuth.ca`);
+      if (upstream !== null) await this.#prepareUpstream(upstream, `${configPath}.upstream`);
+    }
+    this.close();
+    for (const { configPath, upstream } of plans) if (upstream !== null) this.#tryUpstream(upstream, configPath);
+  }
+
+  contextFor(plan: TlsPlan, material: CertificateMaterial): SecureContext {
+    return this.#server(plan, material);
+  }
+
+  challengeContextFor(material: CertificateMaterial): SecureContext {
+    return this.#server(validation, material);
+  }
+
+  clientContext(plan: UpstreamTlsPlan): SecureContext {
+    const known = this.#clients.get(plan);
+    if (known !== undefined) return known;
+    const { ca, identity, minVersion } = plan;
+    const context = createSecureContext({
+      minVersion,
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      ...(ca !== null && { ca: this.#files.textOf(ca) }),
+      ...(identity !== null && { cert: this.#files.textOf(identity.cert), key: this.#files.textOf(identity.key) }),
+    });
+    this.#clients.set(plan, context);
+    return context;
+  }
+
+  /** Forgets every context, and the sessions that were kept with them. */
+  close(): void {
+    this.#servers.clear();
+    this.#clients = new WeakMap();
+  }
+
+  async #prepareUpstream({ ca, identity }: UpstreamTlsPlan, where: string): Promise<void> {
+    if (ca !== null) await this.#files.readCertificates(ca, `${where}.ca`);
+    if (identity === null) return;
+    await this.#files.readCertificates(identity.cert, `${where}.identity.cert`);
+    await this.#files.read(identity.key, `${where}.identity.key`);
+  }
+
+  /** Made before the first connection needs it, so that a key of another certificate is told at once. */
+  #tryUpstream(plan: UpstreamTlsPlan, configPath: string): void {
+    try {
+      this.clientContext(plan);
+    } catch (error) {
+      const message = `${configPath}.upstream: OpenSSL does not take the certificate with its key`;
+      throw new ProxyError('SALLYPORT_CERTIFICATE_KEY', message, { cause: error });
+    }
+  }
+
+  #server(policy: Policy, material: CertificateMaterial): SecureContext {
+    const { generation, bytes: ticketKeys } = this.#tickets.current();
+    if (generation !== this.#generation) this.#servers.clear();
+    this.#generation = generation;
+    const key = `${material.id} ${policy.policy}`;
+    const known = this.#servers.get(key);
+    if (known !== undefined) return known;
+    const ca = policy.clientAuth === null ? null : this.#files.textOf(policy.clientAuth.ca);
+    const context = createSecureContext({
+      ...certificateOf(material),
+      minVersion: policy.minVersion,
+      ...(policy.maxVersion !== null && { maxVersion: policy.maxVersion }),
+      ciphers: ciphersOf(policy),
+      honorCipherOrder: true,
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      sessionIdContext: sessionContextOf(policy.policy, ca),
+      sessionTimeout: sessionSeconds,
+      ticketKeys,
+      ...(ca !== null && { ca }),
+    });
+    this.#servers.set(key, context);
+    return context;
+  }
+}
+
+function certificateOf({ cert, key, pfx }: CertificateMaterial): SecureContextOptions {
+  if (pfx === undefined) return { cert, key };
+  const bytes = Buffer.from(pfx.bytes);
+  return pfx.passphrase === null ? { pfx: bytes } : { pfx: bytes, passphrase: pfx.passphrase };
+}
+
+/** Without a suite of TLS 1.3 that version would be off, so a list that names none gets them all. */
+function ciphersOf({ ciphers, maxVersion }: Policy): string {
+  if (ciphers === null) return `${suitesOf13}:${suitesOf12}`;
+  const isComplete = maxVersion === 'TLSv1.2' || /(?:^|:)TLS_/.test(ciphers);
+  return isComplete ? ciphers : `${suitesOf13}:${ciphers}`;
+}
+
+/** 32 bytes at most. What the authority is belongs to it: a file may change under its name. */
+function sessionContextOf(policy: string, ca: string | null): string {
+  return createHash('sha256')
+    .update(policy)
+    .update('\0')
+    .update(ca ?? '')
+    .digest('hex')
+    .slice(0, 32);
+}

@@ -1,0 +1,121 @@
+/**
+ * The certificates of one proxy, put together: store, development authority, orders, book, and the contexts of handshakes.
+ *
+ * Decides: what is opened at all. A proxy that terminates nothing opens nothing, and the store is opened only where
+ * something has to outlive the process. Must never do: order before the listeners are bound.
+ * Read first: `certificates/book.ts`, `certificates/auto-certificates.ts`.
+ */
+import { OrderedCertificates } from './certificates/auto-certificates.ts';
+import { openCertificateBook, terminatingPlans, type CertificateBook } from './certificates/book.ts';
+import { openDevelopmentAuthority, type DevelopmentAuthority } from './certificates/development.ts';
+import type { Clock } from './io/clock.ts';
+import type { TerminationPorts } from './io/termination.ts';
+import type { ServerContexts } from './io/tls/contexts.ts';
+import type { CertificateMaterial, IdentitySource } from './io/tls/identity.ts';
+import type { CertificateEvent, CertificateStatus } from './proxy-api.ts';
+import type { ProxyPlan } from './routing/plan.ts';
+import type { TlsPlan } from './routing/tls-plan.ts';
+import { openFileStore, type FileStore } from './store/file-store.ts';
+
+export interface CertificateParts {
+  readonly plan: ProxyPlan;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly contexts: ServerContexts;
+  readonly tell: (event: CertificateEvent) => void;
+}
+
+export class ProxyCertificates implements IdentitySource {
+  readonly #parts: CertificateParts;
+  readonly #plans: readonly TlsPlan[];
+  #store: FileStore | null = null;
+  #ordered: OrderedCertificates | null = null;
+  #book: CertificateBook | null = null;
+
+  constructor(parts: CertificateParts) {
+    this.#parts = parts;
+    this.#plans = terminatingPlans(parts.plan);
+  }
+
+  /** Null where nothing is terminated. */
+  get termination(): TerminationPorts | null {
+    if (this.#plans.length === 0) return null;
+    const { contexts } = this.#parts;
+    return {
+      identities: this,
+      contextFor: (plan, material) => contexts.contextFor(plan, material),
+      challengeContextFor: (material) => contexts.challengeContextFor(material),
+    };
+  }
+
+  /**
+   * Everything that is known without an order is loaded, and what orders need is imported. Before the listeners are bound.
+   * @throws CertificatesError with all that cannot be used; StoreError where the store cannot be
+   */
+  async prepare(): Promise<void> {
+    if (this.#plans.length === 0) return;
+    const { plan, clock, random, tell } = this.#parts;
+    const has = (type: TlsPlan['certificate']['type']) =>
+      this.#plans.some(({ certificate }) => certificate.type === type);
+    try {
+      await this.#parts.contexts.prepare(this.#plans);
+      const isStoreNeeded = has('auto') || has('development');
+      this.#store = isStoreNeeded ? await openFileStore(plan.storeFolder, clock) : null;
+      const development = this.#store !== null && has('development') ? await this.#develop(this.#store) : null;
+      if (this.#store !== null && has('auto')) {
+        this.#ordered = new OrderedCertificates(this.#plans, { store: this.#store, clock, random, tell });
+        await this.#ordered.prepare();
+      }
+      this.#book = await openCertificateBook({
+        plans: this.#plans,
+        clock,
+        report: tell,
+        auto: this.#ordered,
+        development,
+      });
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Every listener is bound: what is missing may be ordered. */
+  start(): void {
+    this.#ordered?.start();
+  }
+
+  /** Nothing is left: no order, watch, lock or timer. Idempotent. */
+  async stop(): Promise<void> {
+    await this.#ordered?.stop();
+    await this.#book?.stop();
+    await this.#store?.close();
+    this.#store = null;
+  }
+
+  identityFor(
+    plan: TlsPlan,
+    serverName: string | null,
+  ): CertificateMaterial | null | Promise<CertificateMaterial | null> {
+    return this.#book?.identityFor(plan, serverName) ?? null;
+  }
+
+  tlsChallenge(serverName: string): CertificateMaterial | null {
+    return this.#book?.tlsChallenge(serverName) ?? null;
+  }
+
+  httpChallenge(token: string): string | null {
+    return this.#book?.httpChallenge(token) ?? null;
+  }
+
+  /** What was ordered, or is to be, for each set of names. */
+  status(): readonly CertificateStatus[] {
+    return this.#ordered?.status() ?? [];
+  }
+
+  async #develop(store: FileStore): Promise<DevelopmentAuthority> {
+    const authority = await openDevelopmentAuthority(store, this.#parts.clock);
+    const root = store.pathOf(authority.rootKey);
+    this.#parts.tell({ event: 'certificate.development', root, isNew: authority.isNew });
+    return authority;
+  }
+}

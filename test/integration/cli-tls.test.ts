@@ -1,0 +1,97 @@
+/**
+ * What the command says of TLS without opening anything: where certificates will come from, which route takes a URL.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { sallyportEnds, type Ended } from '../support/command.ts';
+
+const configuration = `
+acme: { email: ops@example.com, useProduction: true, eab: { keyId: kid-1, hmacKey: aG1hY3NlY3JldA } }
+routes:
+  - name: api
+    match: { ports: 443, domains: [api.example.com], path: /v1/* }
+    action: { type: forward, target: { host: 10.0.0.5, port: 443 } }
+    tls: { mode: terminate-and-reencrypt, certificate: auto, upstream: { ca: ca.pem } }
+  - name: admin
+    match: { ports: 443, domains: [admin.example.com] }
+    action: { type: forward, target: { host: 10.0.0.6, port: 80 } }
+    tls: { mode: terminate, certificate: { cert: a.pem, key: a.key }, minVersion: TLSv1.3, clientAuth: { ca: staff.pem } }
+  - name: both
+    match: { ports: 443, domains: [both.example.com] }
+    action: { type: respond }
+    tls: { mode: terminate, certificate: { pfx: both.pfx, passphrase: hunter2 } }
+  - { name: through, match: { ports: 443, domains: "*.example.org" }, action: { type: forward, target: { host: 10.0.0.7, port: 443 } }, tls: { mode: passthrough } }
+`;
+
+async function inFolder(...args: readonly string[]): Promise<Ended & { readonly folder: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-tls-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'sallyport.yaml'), configuration);
+  return { ...(await sallyportEnds(args, { folder })), folder };
+}
+
+test('S03: check says where each certificate will come from, and no secret', async () => {
+  const { out, exitCode, folder } = await inFolder('check');
+  expect(exitCode).toBe(0);
+  for (const phrase of [
+    'ordered at https://acme-v02.api.letsencrypt.org/directory by ops@example.com for api.example.com',
+    '(http-01, tls-alpn-01, account bound to kid-1)',
+    `TLS to the upstream, verified by ${folder}/ca.pem`,
+    `${folder}/a.pem with the key ${folder}/a.key`,
+    'only TLSv1.3',
+    `clients must show a certificate that ${folder}/staff.pem vouches for`,
+    `${folder}/both.pfx`,
+  ])
+    expect(out).toContain(phrase);
+  expect(out).not.toMatch(/hunter2|aG1hY3NlY3JldA/);
+});
+
+test('S03: check --json says the same to programs', async () => {
+  const { out, folder } = await inFolder('check', '--json');
+  const report: unknown = JSON.parse(out);
+  const routes = [
+    {
+      tls: {
+        mode: 'terminate-and-reencrypt',
+        certificate: { type: 'auto', names: ['api.example.com'], acme: { email: 'ops@example.com', onDemand: false } },
+      },
+    },
+    { tls: { certificate: { type: 'pem', files: [`${folder}/a.pem`, `${folder}/a.key`], acme: null } } },
+    { tls: { certificate: { type: 'pfx', files: [`${folder}/both.pfx`] } } },
+    { tls: null },
+  ];
+  expect(report).toMatchObject({ routes });
+  expect(out).not.toMatch(/hunter2|aG1hY3NlY3JldA/);
+});
+
+test.each([
+  ['https://api.example.com/v1/users', 'speaks http inside of TLS is taken by api after its handshake'],
+  ['https://api.example.com/other', 'refused inside of the TLS that api terminates: no route matches'],
+  ['wss://admin.example.com', 'speaks websocket inside of TLS is taken by admin after its handshake'],
+  ['https://a.example.org/', 'speaks tls is taken by through'],
+  ['http://api.example.com:443/v1/users', 'speaks http is refused: no route takes http'],
+  ['api.example.com:443', 'inside of the TLS that api terminates'],
+])('R04: explain goes through the handshake of %s', async (target, answer) => {
+  const { out, exitCode } = await inFolder('explain', target);
+  expect(exitCode).toBe(0);
+  expect(out).toContain(answer);
+});
+
+test.each([
+  [['example.com=127.0.0.1:3000'], '--email'],
+  [['localhost=3000', '--email', 'me@example.com'], '--dev-tls'],
+  [['example.com=3000', '--email', 'nobody'], 'this is not an e-mail address'],
+])('A02: %j ends with exit code 2 and says what would do', async (args, answer) => {
+  const { exitCode, err } = await sallyportEnds(args);
+  expect(err).toContain(answer);
+  expect(exitCode).toBe(2);
+});
+
+test('S03: --email and --set acme.directory give what a file leaves open', async () => {
+  const { out } = await inFolder('check', '--email', 'me@example.com', '--set', 'acme.useProduction=false');
+  expect(out).toContain('ordered at https://acme-staging-v02.api.letsencrypt.org/directory by me@example.com');
+  const development = await inFolder('check', '--dev-tls');
+  expect(development.out).toContain('of the development authority, for api.example.com');
+});
