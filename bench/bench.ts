@@ -121,6 +121,7 @@ export class Bench {
     return {
       port: await freePort(),
       h2Port: await freePort(),
+      httpsPort: await freePort(),
       upstreamPort: this.backendPorts.get(id) ?? 0,
       filesMax: openFilesMax(),
       folder: this.folder,

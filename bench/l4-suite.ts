@@ -40,7 +40,10 @@ export const l4Suite: Suite = {
 function find(id: SubjectId): Found {
   if (id === 'pipe') return { version: `node ${process.versions.node}` };
   if (id === 'haproxy') return findHaproxy();
-  if (id !== 'nginx') return findSallyport();
+  return id === 'nginx' ? findNginxStream() : findSallyport();
+}
+
+export function findNginxStream(): Found {
   const found = findNginx();
   const modules = nginxModulesPath();
   const isLoadable = modules === null || existsSync(join(modules, 'ngx_stream_module.so'));
@@ -70,7 +73,7 @@ function commandOf(id: SubjectId, place: Place): readonly string[] {
 }
 
 /** Null when nginx has `stream` built in. */
-function nginxModulesPath(): string | null {
+export function nginxModulesPath(): string | null {
   const { stderr } = spawnSync('nginx', ['-V'], { encoding: 'utf8' });
   if (!stderr.includes('--with-stream=dynamic')) return null;
   return /--modules-path=(\S+)/.exec(stderr)?.[1] ?? null;

@@ -8,6 +8,7 @@ import { httpSuite } from './http/http-suite.ts';
 import { l4Suite } from './l4-suite.ts';
 import type { SubjectId } from './subjects.ts';
 import type { Suite } from './suite.ts';
+import { tlsSuite } from './tls/tls-suite.ts';
 
 export interface Options {
   readonly suite: Suite;
@@ -29,11 +30,12 @@ export interface Options {
   readonly render: string | null;
 }
 
-const suites = [l4Suite, httpSuite];
+const suites = [l4Suite, httpSuite, tlsSuite];
 
-export const usage = `npm run bench -- [l4|http] [options]
+export const usage = `npm run bench -- [l4|http|tls] [options]
   l4                   bytes, the default; about three minutes
   http                 HTTP/1.1, HTTP/2 and WebSocket; about five minutes
+  tls                  handshakes, bulk and HTTPS; about three minutes
   --quick              one short round, at most a minute
   --rounds <n>         interleaved rounds (3)
   --only <a,b>         only these subjects, printed and not written:${suites.map(({ id, subjects }) => `\n                       ${id}: ${subjects.join(', ')}`).join('')}

@@ -6,7 +6,7 @@
 import { isSlack, workloadOf, type MetricResult, type Results } from './results.ts';
 import type { SubjectId } from './subjects.ts';
 
-const titles = { l4: 'Layer 4', http: 'HTTP and WebSocket' } as const;
+const titles = { l4: 'Layer 4', http: 'HTTP and WebSocket', tls: 'TLS' } as const;
 
 type Row = readonly string[];
 

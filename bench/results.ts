@@ -20,7 +20,7 @@ const metricSchema = z.object({
   id: z.string(),
   title: z.string(),
   unit: z.string(),
-  kind: z.enum(['throughput', 'cost', 'latency', 'memory', 'errors']),
+  kind: z.enum(['throughput', 'cost', 'latency', 'memory', 'share', 'errors']),
   isMoreBetter: z.boolean(),
   cells: z.partialRecord(z.enum(subjectIds), cellSchema),
 });
@@ -34,7 +34,7 @@ const checkSchema = z.object({
 
 export const resultsSchema = z.object({
   format: z.literal(1),
-  suite: z.enum(['l4', 'http']).default('l4'),
+  suite: z.enum(['l4', 'http', 'tls']).default('l4'),
   date: z.string(),
   isQuick: z.boolean(),
   rounds: z.number(),

@@ -3,7 +3,8 @@
  *
  * Decides: the order of things and what is done when one of them fails (a subject that is missing or breaks is a word in
  * the table, never the end of the run). Must never do: leave the loopback interface, or a process behind.
- * Read first: `suite.ts`, then `l4-suite.ts` with `workloads.ts` and `load/load.c`, or `http/http-suite.ts`.
+ * Read first: `suite.ts`, then `l4-suite.ts` with `workloads.ts` and `load/load.c`, or `http/http-suite.ts`, or
+ * `tls/tls-suite.ts`.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,8 @@
 /**
  * A subject: something that is compared, known by its id, started on a port and known to be ready.
  *
- * Must never do: know a suite; which subjects are compared under which load is `l4-suite.ts` and `http/http-suite.ts`.
+ * Must never do: know a suite; which subjects are compared under which load is `l4-suite.ts`,
+ * `http/http-suite.ts` and `tls/tls-suite.ts`.
  * Read first: `children.ts`.
  */
 import { spawnSync } from 'node:child_process';
@@ -31,6 +32,8 @@ export type SubjectId = (typeof subjectIds)[number];
 export interface Place extends PeerPorts {
   /** For configurations and output. */
   readonly folder: string;
+  /** A second port, for HTTP inside of TLS. */
+  readonly httpsPort: number;
   readonly core: number | null;
   readonly logLevel: string;
 }

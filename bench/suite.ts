@@ -7,7 +7,7 @@ import type { Answer, Generator, LoadProgram } from './load/generator.ts';
 import type { Check, MetricResult, Results } from './results.ts';
 import type { Found, Place, Running, SubjectId } from './subjects.ts';
 
-export type SuiteId = 'l4' | 'http';
+export type SuiteId = 'l4' | 'http' | 'tls';
 
 export interface Window {
   readonly warmMs: number;
@@ -17,8 +17,19 @@ export interface Window {
 export interface Workload {
   readonly id: string;
   readonly title: string;
-  /** The generator's word for it; see load/load.c and load/http-load.c. `h2load` is a program of its own. */
-  readonly command: 'download' | 'duplex' | 'ping' | 'connect' | 'http' | 'fresh' | 'ws' | 'h2load';
+  /** The generator's word for it; see the programs in load/. `h2load` is a program of its own. */
+  readonly command:
+    | 'download'
+    | 'duplex'
+    | 'ping'
+    | 'connect'
+    | 'http'
+    | 'fresh'
+    | 'ws'
+    | 'h2load'
+    | 'full'
+    | 'resumed'
+    | 'https';
   readonly connections: number;
   /** Bytes of a request, or of its answer where that is what counts. */
   readonly bytes: number;
@@ -32,8 +43,11 @@ export interface Metric {
   readonly unit: string;
   /** True exactly when more is better. */
   readonly isMoreBetter: boolean;
-  /** What the figure is: how fast it went, what it cost the subject, how long one request took, what it held, what failed. */
-  readonly kind: 'throughput' | 'cost' | 'latency' | 'memory' | 'errors';
+  /**
+   * What the figure is: how fast it went, what it cost the subject, how long one request took, what it held, for how many
+   * it was so, what failed.
+   */
+  readonly kind: 'throughput' | 'cost' | 'latency' | 'memory' | 'share' | 'errors';
 }
 
 export interface MeasuredMetric extends Metric {

@@ -1,5 +1,5 @@
 /**
- * Result files: `<date>-l4.json` and `<date>-l4.md`, or `<date>-http`; a quick run's are `<date>-l4-quick`, so that it
+ * Result files: `<date>-l4.json` and `<date>-l4.md`, or `<date>-http`, `<date>-tls`; a quick run's are `<date>-l4-quick`, so that it
  * never replaces a full one.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';

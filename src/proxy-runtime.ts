@@ -19,6 +19,7 @@ import { createListener } from './io/listener.ts';
 import type { Reports } from './io/reports.ts';
 import { systemResolver } from './io/resolver.ts';
 import { routeDialers } from './io/route-dialers.ts';
+import { RouteSlots } from './io/route-slots.ts';
 import { Sampling } from './io/sampling.ts';
 import { Sniffer } from './io/sniffer.ts';
 import { TlsContexts } from './io/tls/contexts.ts';
@@ -63,12 +64,20 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     });
   const { reports } = observation;
   const contexts = new TlsContexts({ clock });
-  const certificates = new ProxyCertificates({ plan, clock, random, contexts, tell: (event) => observation.announce(event) });
+  const certificates = new ProxyCertificates({
+    plan,
+    clock,
+    random,
+    contexts,
+    tell: (event) => observation.announce(event),
+  });
   const dialerOf = routeDialers(dial, (upstream, speech) => securedDialer(dial, upstream, speech, contexts));
+  const routeSlots = new RouteSlots();
   const httpChallenge = (token: string) => certificates.httpChallenge(token);
-  const http = createHttp({ plan, clock, ledger, dialerOf, reports, httpChallenge });
+  const http = createHttp({ plan, clock, ledger, dialerOf, reports, routeSlots, httpChallenge });
   const { termination } = certificates;
-  const ports: ConnectionPorts = { clock, ledger, dialerOf, termination, reports, openService: http.openService };
+  const { openService } = http;
+  const ports: ConnectionPorts = { clock, ledger, dialerOf, termination, reports, routeSlots, openService };
   const registry = new Registry(random, observation.reports.trouble);
   const tables = new Map(plan.listeners.map((listener) => [listener.port, compileListener(listener, plan.detectors)]));
   const life: ProxyLife = new ProxyLife({

@@ -1,7 +1,8 @@
 /**
- * The words for the first failure of a window, which `load/http-load.c` reports as a number: a status, or one of its own.
+ * The words for the first failure of a window, which `load/http-load.c` and `load/tls-load.c` report as a number: a
+ * status, or one of their own.
  *
- * Must never do: drift from `enum why` there.
+ * Must never do: drift from `enum why` in either.
  */
 const words = [
   '',
@@ -17,6 +18,8 @@ const words = [
   'the origin got a request that nobody sent',
   'the origin got more than a frame',
   'too many files',
+  'the handshake failed',
+  'bytes that nobody sent',
 ];
 
 /** @returns what follows the count of failures; empty where nothing is known. */

@@ -2,15 +2,24 @@
  * The load generator as the bench sees it: one command, one answer of numbers.
  *
  * Decides: which one runs. The C one (load.c) where there is a compiler, because Node would be slower than some subjects
- * and hide them; else node-load.ts, and the results say so. HTTP load comes in C only.
+ * and hide them; else node-load.ts, and the results say so. HTTP and TLS load come in C only.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startChild, type Child } from '../children.ts';
 
-/** The source it is built from: bytes (load.c) or HTTP (http-load.c). */
-export type LoadProgram = 'load' | 'http-load';
+/** The source it is built from: bytes (load.c), HTTP (http-load.c) or TLS (tls-load.c). */
+export type LoadProgram = 'load' | 'http-load' | 'tls-load';
+
+/** What it is linked with, and what has to be said where it cannot be built; null where Node can do the same. */
+const programs: Readonly<
+  Record<LoadProgram, { readonly libraries: readonly string[]; readonly needs: string | null }>
+> = {
+  load: { libraries: [], needs: null },
+  'http-load': { libraries: [], needs: 'a C compiler (cc)' },
+  'tls-load': { libraries: ['-lssl', '-lcrypto'], needs: 'a C compiler (cc) and OpenSSL to build with (libssl-dev)' },
+};
 
 export type Answer = ReadonlyMap<string, number>;
 
@@ -31,15 +40,17 @@ export function startGenerator(
   source: LoadProgram,
 ): Generator {
   const program = join(folder, source);
-  const isCompiled = kind === 'c' && compile(join(import.meta.dirname, `${source}.c`), program);
-  if (!isCompiled && source === 'http-load') throw new Error('the load of this suite needs a C compiler (cc)');
+  const { libraries, needs } = programs[source];
+  const isCompiled = kind === 'c' && compile(join(import.meta.dirname, `${source}.c`), program, libraries);
+  if (!isCompiled && needs !== null) throw new Error(`the load of this suite needs ${needs}`);
   const command = isCompiled ? [program] : [process.execPath, join(import.meta.dirname, 'node-load.ts')];
   const child = startChild('load generator', command, { core, output: 'pipe' });
   return { kind: isCompiled ? 'c' : 'node', command: talkTo(child) };
 }
 
-function compile(source: string, program: string): boolean {
-  return spawnSync('cc', ['-O2', '-o', program, source], { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+function compile(source: string, program: string, libraries: readonly string[]): boolean {
+  const args = ['-O2', '-o', program, source, ...libraries];
+  return spawnSync('cc', args, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
 }
 
 function talkTo(child: Child): Generator['command'] {

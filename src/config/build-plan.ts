@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 
 import type { Detector } from '../protocols/detector.ts';
 import type { AuthenticationPlan } from '../routing/http-plan.ts';
-import type { DetectorPlan, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
+import type { AccessPlan, DetectorPlan, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
 import { orderRoutes } from '../routing/route-table.ts';
 import { actionPlan } from './build-action.ts';
 import { authenticationPlan, httpMatchPlan, rewritePlan } from './build-http.ts';
@@ -93,6 +93,8 @@ function routePlan(
       folder,
       configPath: places.describe(['routes', index, ...tlsPath(asking.raw)]),
     }),
+    access: accessPlan(route.security ?? route.action.security),
+    maxConnections: (route.security ?? route.action.security)?.maxConnections ?? null,
     rewrite: rewritePlan(route.action.rewrite),
     authentication: authenticationOf(route, index, places, folder),
   };
@@ -107,6 +109,12 @@ function authenticationOf(
   const base = security === undefined ? ['action', 'security'] : ['security'];
   const configPath = places.describe(['routes', index, ...base, 'authentication', 'htpasswd']);
   return authenticationPlan((security ?? action.security)?.authentication, { folder, configPath });
+}
+
+function accessPlan(security: RouteInput['security']): AccessPlan | null {
+  const { ipAllowList, ipBlockList } = security ?? {};
+  if (ipAllowList === undefined && ipBlockList === undefined) return null;
+  return { allow: ipAllowList ?? null, block: ipBlockList ?? [] };
 }
 
 function setsLifetime({ timeouts }: RouteInput): boolean {

@@ -191,6 +191,12 @@ export interface FieldsConfig {
 }
 
 export interface SecurityConfig {
+  /** Client addresses that may pass: CIDR, address or glob. Absent: all that are not blocked. */
+  readonly ipAllowList?: string | readonly string[];
+  /** Client addresses that may not pass, whatever the allow list says. */
+  readonly ipBlockList?: string | readonly string[];
+  /** Connections at once; on HTTP routes concurrent exchanges, and the connections they upgraded. Absent: no cap of the route. */
+  readonly maxConnections?: number;
   /** HTTP only. */
   readonly authentication?: BasicConfig | JwtConfig;
 }

@@ -7,9 +7,10 @@
 import { jwtAlgorithms, jwtAlgorithmsDefault } from '../routing/jwt-algorithms.ts';
 import { z } from 'zod';
 
+import { address, addressExpected } from './schema-match.ts';
 import { passwordForm } from './password-form.ts';
 import { fieldValueProblem } from './schema-fields.ts';
-import { label, notBuilt, oneOrMany, toggle } from './schema-values.ts';
+import { label, notBuilt, oneOrMany, toggle, wholeNumber } from './schema-values.ts';
 
 const usernameExpected = 'a user name without a colon';
 const username = label(usernameExpected).regex(/^[^:]+$/, { error: usernameExpected });
@@ -98,10 +99,18 @@ export const authenticationSchema = z.strictObject(
 export const securitySchema = z.strictObject(
   {
     authentication: authenticationSchema.meta({ description: 'Who may pass; HTTP only.' }).optional(),
-    ipAllowList: notBuilt('security.ipAllowList'),
-    ipBlockList: notBuilt('security.ipBlockList'),
+    ipAllowList: oneOrMany(address, addressExpected)
+      .meta({
+        description: 'Client addresses that may pass, by CIDR, address or glob. Absent: all that are not blocked.',
+      })
+      .optional(),
+    ipBlockList: oneOrMany(address, addressExpected)
+      .meta({ description: 'Client addresses that may not pass, whatever the allow list says.' })
+      .optional(),
     onBan: notBuilt('security.onBan'),
-    maxConnections: notBuilt('security.maxConnections'),
+    maxConnections: wholeNumber(0, 1_000_000_000, 'a number of connections')
+      .meta({ description: 'Connections at once; on HTTP routes concurrent exchanges. Absent: no cap of the route.' })
+      .optional(),
     maxConnectionsPerIp: notBuilt('security.maxConnectionsPerIp'),
     rateLimit: notBuilt('security.rateLimit'),
   },

@@ -11,6 +11,7 @@ import type { Ledger } from './ledger.ts';
 import type { Leg } from './leg.ts';
 import type { Reports } from './reports.ts';
 import type { DialerOf } from './route-dialers.ts';
+import type { RouteSlots } from './route-slots.ts';
 import type { Sniffer } from './sniffer.ts';
 import type { TerminationPorts } from './termination.ts';
 
@@ -23,6 +24,7 @@ export interface ConnectionPorts {
   /** The HTTP service of a connection, for the protocol that its client speaks. */
   readonly openService: (leg: Leg, serving: Serving) => HttpService;
   readonly ledger: Ledger;
+  readonly routeSlots: RouteSlots;
 }
 
 /** A listener as its connections see it. */

@@ -33,6 +33,7 @@ import { closeReasonOf } from './os-codes.ts';
 import { LegFacts, type FactOwner } from './leg-facts.ts';
 import { letGo } from './letting-go.ts';
 import { Refusing } from './refusing.ts';
+import type { RouteClaim } from './route-slots.ts';
 import type { ConnectionSnapshot, ExchangeSnapshot } from './reports.ts';
 import { ipFamily } from './socket.ts';
 import { Splice, type Side, type SpliceOwner } from './splice.ts';
@@ -66,6 +67,8 @@ export class Connection
   #upstreamFacts: LegFacts | null = null;
   readonly #dialling: Dialling;
   #splice: Splice | null = null;
+  /** What it uses of its route; of HTTP only once it was upgraded. */
+  #claim: RouteClaim | null = null;
   #refusing: Refusing | null = null;
   /** Of HTTP connections; null before there is one, and once the connection has become a tunnel. */
   #serving: Serving | null = null;
@@ -155,6 +158,15 @@ export class Connection
 
   ageMs(): number {
     return this.#ports.clock.nowMs() - this.acceptedAtMs;
+  }
+
+  claim(route: RoutePlan): boolean {
+    this.#claim = this.#ports.routeSlots.claim(route);
+    return this.#claim !== null;
+  }
+
+  keep(claim: RouteClaim | null): void {
+    this.#claim = claim;
   }
 
   explainBy(cause: string | null): void {
@@ -357,6 +369,7 @@ export class Connection
     if (this.upstream !== null) letGo(this.upstream, reason);
     this.#splice?.stop();
     this.#refusing?.unsubscribe();
+    this.#claim?.release();
     this.listener.closed(this);
     this.#ports.reports.closed(closedRecord(this, reason, nowMs));
   }

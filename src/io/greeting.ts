@@ -28,6 +28,8 @@ export interface GreetingOwner {
   hear(fact: ConnectionFact): void;
   /** Kept where nothing was known before. */
   explainBy(cause: string | null): void;
+  /** False: the route is full. */
+  claim(route: RoutePlan): boolean;
   /** A callback of the embedding program's is at fault. */
   failed(error: unknown): void;
 }
@@ -165,6 +167,11 @@ export class Greeting implements PeekOwner {
   #routed(route: RoutePlan | null, sighting: Sighting): void {
     this.#owner.route = route;
     this.sighting = sighting;
+    if (route !== null && !this.#owner.claim(route)) {
+      this.#owner.explainBy(`${route.name} is full`);
+      const answerable = isAnswerable(route, sighting);
+      return this.#owner.hear({ type: 'sniff.failed', reason: 'refused.capacity', answerable });
+    }
     this.#owner.hear(routedFact(route, sighting, { listener: this.#owner.listener, ageMs: this.#owner.ageMs() }));
   }
 

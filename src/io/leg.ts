@@ -5,7 +5,7 @@
  * `test/contract/leg-laws.ts` is the executable form of the laws below.
  *
  * Laws
- * 1. `facts$` has one subscriber. Facts that happen before it subscribes are kept and delivered at once, in order.
+ * 1. `facts$` has one subscriber at a time. Facts that nobody hears are kept, and delivered at once to the next one, in order.
  * 2. `released` comes exactly once and is the last fact, whatever happened: the operating system has closed the handle.
  * 3. Until `bytes$` is subscribed the leg *holds* what arrives (fact `held` for each arrival), up to `heldBytesMax` and
  *    at most one read more; then it stops reading. Subscribing replays what is held, in order, then goes on live.

@@ -112,7 +112,7 @@ export class Sniffer {
   first(client: Client): SniffOutcome | null {
     const decision = this.table.withoutBytes(client);
     if (decision === null || isRefusedInWords(decision)) return null;
-    return outcomeOf(decision, { protocol: null, preface: prefaceOf(client) });
+    return this.#outcomeOf(client, decision, { protocol: null, preface: prefaceOf(client) });
   }
 
   /** @param ended true exactly when FIN has come. A detector that throws is the caller's to contain. */
@@ -143,7 +143,7 @@ export class Sniffer {
     const known = this.#recognise(decision, sighting, prefix);
     if (known.protocol === null && this.#isForHttp(decision, prefix))
       return { kind: 'served', sighting: { protocol: 'http', preface: prefaceOf(client) } };
-    return outcomeOf(decision, known);
+    return this.#outcomeOf(client, decision, known);
   }
 
   /** Nobody else takes the client, and what it sends is as far from HTTP as a slip: HTTP tells it what is wrong. */
@@ -155,7 +155,14 @@ export class Sniffer {
   serverFirst(client: Client): SniffOutcome {
     const route = this.table.serverFirst(client);
     if (route === null) return { kind: 'waiting', answerable: false, suspected: null };
-    return outcomeOf({ kind: 'route', route }, { protocol: null, preface: prefaceOf(client) });
+    return this.#outcomeOf(client, { kind: 'route', route }, { protocol: null, preface: prefaceOf(client) });
+  }
+
+  /** Security comes after matching: who may not pass is refused by the route that was chosen, and no other is tried. */
+  #outcomeOf({ ip }: Client, decision: RouteDecision, sighting: Sighting): SniffOutcome {
+    if (decision.kind !== 'route' || this.table.admits(decision.route, ip)) return outcomeOf(decision, sighting);
+    const detail = `the lists of ${decision.route.name} do not let this address pass`;
+    return { kind: 'refused', reason: 'refused.address', route: decision.route, sighting, detail };
   }
 
   /** What a refused client speaks, although no route asked, so that it can be answered in its own protocol. */

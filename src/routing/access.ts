@@ -8,6 +8,7 @@
 import { BlockList } from 'node:net';
 import { compileGlob, isGlob } from './glob.ts';
 import { canonicalAddress } from './ip-address.ts';
+import type { AccessPlan } from './plan.ts';
 
 export interface AddressList {
   /** @param ip as the system tells it, mapped or with a zone id; an empty text is in no list. */
@@ -39,6 +40,16 @@ export function compileAddressList(patterns: readonly string[]): AddressList {
       return blocks.check(address, 'ipv4') || globs.some((matchesGlob) => matchesGlob(address));
     },
   };
+}
+
+/**
+ * Who may pass: whoever the allow list has, or everybody where there is none, and nobody whom the block list has.
+ * An address that cannot be read is in no list, so that it passes only where nothing is allowed by name.
+ */
+export function compileAccess({ allow, block }: AccessPlan): (ip: string) => boolean {
+  const blocked = compileAddressList(block);
+  const allowed = allow === null ? null : compileAddressList(allow);
+  return (ip) => !blocked.matches(ip) && (allowed === null || allowed.matches(ip));
 }
 
 /** What is wrong with a pattern, as a phrase that follows it; null when it can be used. */

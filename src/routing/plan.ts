@@ -73,6 +73,13 @@ export interface RouteMatch {
   readonly http: HttpMatch;
 }
 
+/** CIDR blocks, addresses and globs, as written. Who is in both is blocked. */
+export interface AccessPlan {
+  /** Null: everybody who is not blocked. */
+  readonly allow: readonly string[] | null;
+  readonly block: readonly string[];
+}
+
 export interface RoutePlan {
   readonly name: string;
   /** Position in the configuration, 0 first. */
@@ -100,6 +107,10 @@ export interface RoutePlan {
   readonly needsHttp: boolean;
   /** How TLS is terminated; null: it is passed through, or there is none. */
   readonly tls: TlsPlan | null;
+  /** Who may use the route once it was chosen; null = everybody. Never part of the match. */
+  readonly access: AccessPlan | null;
+  /** Connections at once; where HTTP is served, exchanges and the connections they upgraded. Null = no cap; 0 refuses all. */
+  readonly maxConnections: number | null;
   readonly rewrite: RewritePlan | null;
   readonly authentication: AuthenticationPlan | null;
 }

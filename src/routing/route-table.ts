@@ -12,6 +12,7 @@
  * Must never do: read bytes, resolve, or keep anything about a client. Read first: `plan.ts`, `route-order.ts`.
  */
 import type { Detector } from '../protocols/detector.ts';
+import { compileAccess } from './access.ts';
 import { type ExplainedTable, explainListener, type MatchExplanation, type MatchQuery } from './explain-match.ts';
 import { HostIndex, RankedList } from './host-index.ts';
 import type { HostPattern } from './match-host.ts';
@@ -46,6 +47,8 @@ export interface RouteTable {
   readonly servesHttp: boolean;
   /** The route of one request. A forward action none of whose targets takes the request is no match. */
   decideRequest(subject: RequestSubject): RequestDecision;
+  /** Whether the lists of a route that was chosen let that address pass. */
+  admits(route: RoutePlan, ip: string): boolean;
   /** The route of a client that stays silent because its protocol lets the server speak first; null = there is none. */
   serverFirst(client: Client): RoutePlan | null;
   /**
@@ -79,6 +82,7 @@ class CompiledTable implements RouteTable {
   readonly serverFirstMs: number | null;
   readonly servesHttp: boolean;
   readonly inside: CompiledTable | null;
+  readonly #access: ReadonlyMap<RoutePlan, (ip: string) => boolean>;
   readonly #where: Where;
   readonly #isForChallenges: boolean;
   readonly #port: number;
@@ -97,6 +101,9 @@ class CompiledTable implements RouteTable {
     const compiled = new Map(routes.map((route) => [route, compileRouteMatch(route, where)]));
     this.inside = where === 'inside' || terminating.length === 0 ? null : new CompiledTable(plan, detectors, 'inside');
     this.#where = where;
+    this.#access = new Map(
+      routes.flatMap((route) => (route.access === null ? [] : [[route, compileAccess(route.access)] as const])),
+    );
     this.#entries = orderCandidates(routes, where).map(({ route, host }, rank) => {
       const matcher = compiled.get(route) ?? compileRouteMatch(route, where);
       const entry = { rank, matcher, route, host, decision: decisionOf(route) };
@@ -145,6 +152,10 @@ class CompiledTable implements RouteTable {
     const known = this.#matchers.filter((matcher) => matcher.takesPolicy(subject.tls));
     const isSpoken = known.some((matcher) => matcher.route.enabled && matcher.takesProtocol(subject.protocol));
     return isSpoken || known.length === 0 ? refusedRoute : refusedProtocol;
+  }
+
+  admits(route: RoutePlan, ip: string): boolean {
+    return this.#access.get(route)?.(ip) ?? true;
   }
 
   decideRequest(subject: RequestSubject): RequestDecision {

@@ -18,7 +18,7 @@ export type HandshakePlan =
   | { readonly type: 'hangs' };
 
 /** What the bytes so far amount to: more are needed, the plan has its turn, all is done; or a code, and it fails. */
-export type HandshakeState = 'needsMore' | 'ready' | 'done' | { readonly code: string };
+type HandshakeState = 'needsMore' | 'ready' | 'done' | { readonly code: string };
 
 export class MemoryHandshake {
   readonly how: Handshake;

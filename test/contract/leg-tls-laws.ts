@@ -148,6 +148,17 @@ function describeBytesAround(make: () => Promise<LegPair>, role: Role): void {
     );
   });
 
+  test('law 11: what was written before is outside TLS, and goes first', async () => {
+    await using stage = await stageOf(make, role);
+    const { pair } = stage;
+    pair.near.write(bytesOf('PROXY UNKNOWN\r\n'), 'owned');
+    stage.begin('near');
+    await pair.until(() => pair.far.heldBytes >= (role === 'client' ? 17 : 15));
+    const held = Buffer.concat(pair.far.held).toString('latin1');
+    expect(held.slice(0, 17)).toBe(role === 'client' ? 'PROXY UNKNOWN\r\n\x16\x03' : 'PROXY UNKNOWN\r\n');
+    expect(pair.near.sentBytes).toBe(0);
+  });
+
   test('law 11: the handshake may come byte by byte', async () => {
     await using stage = await stageOf(make, role, { version: 'TLSv1.2' });
     await using relay = await make();

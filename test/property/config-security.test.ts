@@ -212,42 +212,44 @@ describe('tokens', () => {
 describe('the rest of security', () => {
   test('X03: every other key of it says that it is not built yet', () => {
     const security = {
-      ipAllowList: ['10.0.0.0/8'],
-      ipBlockList: ['10.0.0.1'],
       onBan: 'kill',
-      maxConnections: 100,
       maxConnectionsPerIp: 20,
       rateLimit: { connections: 100 },
     };
     const found = problems({ routes: [web({ security })] });
     expect(found.map(({ path }) => path).toSorted()).toEqual(
-      ['ipAllowList', 'ipBlockList', 'maxConnections', 'maxConnectionsPerIp', 'onBan', 'rateLimit'].map(
-        (key) => `routes[0].security.${key}`,
-      ),
+      ['maxConnectionsPerIp', 'onBan', 'rateLimit'].map((key) => `routes[0].security.${key}`),
     );
     for (const { message } of found) expect(message).toEqual(notBuiltYet);
   });
 
-  test('X05: the example of the older style loads as far as it is built: what is left is the address lists', () => {
+  test('X01, X05: the example of the older style loads, with its lists, its cap and its users', () => {
     const security = {
       ipAllowList: ['192.168.1.*', '10.0.0.0/8'],
       ipBlockList: ['192.168.1.100'],
       maxConnections: 100,
       authentication: { type: 'basic', credentials: [{ username: 'api', password: 'secret' }] },
     };
-    const route = (of: Record<string, unknown>) => ({
+    const route = {
       name: 'secure-api',
       match: { ports: 8443, domains: 'api.example.com' },
-      action: { type: 'forward', target: { host: 'localhost', port: 3000 }, security: of },
-    });
-    expect(complaints({ routes: [route(security)] })).toEqual(
-      ['ipAllowList', 'ipBlockList', 'maxConnections'].map(
-        (key) => `routes[0].action.security.${key}: security.${key} is not built yet`,
-      ),
-    );
-    const { authentication } = security;
-    expect(resolveConfig({ routes: [route({ authentication })] }).routes).toMatchObject([
-      { authentication: { type: 'basic' }, needsHttp: true },
+      action: { type: 'forward', target: { host: 'localhost', port: 3000 }, security },
+    };
+    expect(resolveConfig({ routes: [route] }).routes).toMatchObject([
+      {
+        access: { allow: security.ipAllowList, block: security.ipBlockList },
+        maxConnections: 100,
+        authentication: { type: 'basic' },
+        needsHttp: true,
+      },
+    ]);
+  });
+
+  test('X01: an address that nobody can have is refused in both lists', () => {
+    const security = { ipAllowList: ['10.0.0.0/33'], ipBlockList: 'office' };
+    expect(problems({ routes: [web({ security })] }).map(({ path }) => path)).toEqual([
+      'routes[0].security.ipAllowList[0]',
+      'routes[0].security.ipBlockList',
     ]);
   });
 });

@@ -44,6 +44,8 @@ export const listenerPort = 443;
 export function routes(...wishes: readonly RouteWish[]): readonly RoutePlan[] {
   return wishes.map((wish, index) => ({
     ...httpParts(wish),
+    access: null,
+    maxConnections: null,
     name: wish.name ?? `r${index}`,
     index,
     configPath: `routes[${index}]`,

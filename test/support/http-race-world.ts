@@ -11,6 +11,7 @@ import type { Connection } from '../../src/io/connection.ts';
 import { createHttp, type HttpRuntime } from '../../src/io/http/http-runtime.ts';
 import { createLedger } from '../../src/io/ledger.ts';
 import type { ClosedRecord, ExchangeRecord, Reports, Trouble } from '../../src/io/reports.ts';
+import { RouteSlots } from '../../src/io/route-slots.ts';
 import { Sampling } from '../../src/io/sampling.ts';
 import { Sniffer } from '../../src/io/sniffer.ts';
 import { createObservation, type Observation } from '../../src/observe/observation.ts';
@@ -86,7 +87,8 @@ export class HttpRaceWorld {
     });
     const { dial } = this.network;
     const dialerOf = () => dial;
-    this.http = createHttp({ plan, clock, ledger, dialerOf, reports });
+    const routeSlots = new RouteSlots();
+    this.http = createHttp({ plan, clock, ledger, dialerOf, reports, routeSlots });
     const live = new Map<string, Connection>();
     let nextId = 0;
     this.registry = {
@@ -101,7 +103,7 @@ export class HttpRaceWorld {
     for (const listener of plan.listeners) {
       const sniffer = new Sniffer(compileListener(listener, plan.detectors), known);
       const { openService } = this.http;
-      const ports = { clock, ledger, dialerOf, termination: null, reports, openService };
+      const ports = { clock, ledger, dialerOf, termination: null, reports, routeSlots, openService };
       const acceptor = new Acceptor(listener, sniffer, this.registry, ports);
       this.acceptors.push(acceptor);
       const { host, port } = listener;

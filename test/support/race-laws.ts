@@ -29,6 +29,7 @@ export class RaceLaws {
   /** What was final, by connection. */
   readonly #ends = new Map<Connection, string>();
   #movesSeen = 0;
+  #troublesSeen = 0;
 
   constructor(world: RaceWorld, windowBytes: number) {
     this.#world = world;
@@ -43,6 +44,7 @@ export class RaceLaws {
     this.#troubles();
     this.#moves();
     this.#legs();
+    this.#handshakes();
     for (const connection of this.#world.connections) this.#connection(connection);
     for (const client of this.#world.clients) this.#client(client);
     for (const upstream of this.#world.upstreams) this.#upstream(upstream);
@@ -98,8 +100,11 @@ export class RaceLaws {
   }
 
   #troubles(): void {
-    const bad = this.#world.troubles.find(({ event }) => event !== 'release.overdue' && event !== 'handler.failed');
-    if (bad !== undefined) this.#broken('I13', `${bad.event}: ${bad.message}`);
+    const { troubles } = this.#world;
+    for (; this.#troublesSeen < troubles.length; this.#troublesSeen += 1) {
+      const { event, message } = troubles[this.#troublesSeen] ?? { event: '', message: '' };
+      if (event !== 'release.overdue' && event !== 'handler.failed') this.#broken('I13', `${event}: ${message}`);
+    }
   }
 
   #moves(): void {

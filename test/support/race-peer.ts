@@ -50,7 +50,7 @@ export class RacePeer {
     this.leg = leg;
     this.#preface = preface;
     this.#key = key;
-    leg.bytes$.subscribe((chunk) => this.received.append(chunk));
+    leg.bytes$.subscribe((chunk) => this.took(chunk));
     leg.facts$.subscribe((fact) => {
       if (fact.type === 'ended') this.sawEnd = true;
       else if (fact.type === 'failed') this.sawFailure = fact.code;
@@ -65,11 +65,11 @@ export class RacePeer {
 
   /** The next so many bytes of its stream: first the preface, then payload. */
   send(count: number): void {
-    if (count === 0 || this.hasEnded || this.hasLeft || !this.leg.isOpen) return;
+    if (count === 0 || !this.mayWrite) return;
     const chunk = new Uint8Array(count);
     for (let at = 0; at < count; at += 1) chunk[at] = this.#byteAt(this.sent.length + at);
     this.sent.append(chunk);
-    this.leg.write(chunk, 'owned');
+    this.put(chunk);
   }
 
   /** What is left of the preface. */
@@ -78,7 +78,7 @@ export class RacePeer {
   }
 
   end(): void {
-    if (this.hasEnded || this.hasLeft || !this.leg.isOpen) return;
+    if (!this.mayWrite) return;
     this.hasEnded = true;
     this.leg.end();
   }
@@ -94,6 +94,18 @@ export class RacePeer {
     if (!this.leg.isOpen) return;
     this.#hasLetGo = true;
     this.leg.release();
+  }
+
+  protected get mayWrite(): boolean {
+    return !this.hasEnded && !this.hasLeft && this.leg.isOpen;
+  }
+
+  protected put(chunk: Uint8Array): void {
+    this.leg.write(chunk, 'owned');
+  }
+
+  protected took(chunk: Uint8Array): void {
+    this.received.append(chunk);
   }
 
   #byteAt(index: number): number {

@@ -6,10 +6,11 @@
 import { resolveConfig } from '../../src/config/resolve.ts';
 import type { Detect } from '../../src/protocols/detector.ts';
 import type { Interpreter, ProxyPlan } from '../../src/routing/plan.ts';
+import { hellos, tlsHosts, tlsPorts, tlsRoutes, upstreamsInside } from './race-tls-plan.ts';
 import { bytesOf, clientHello, concat } from './tls-hello.ts';
 
 /** Ports by what they are for. */
-export const ports = {
+const plainPorts = {
   /** One target, no byte is looked at. */
   plain: 1001,
   /** Three targets, every limit on, a client that half-closed is kept. */
@@ -28,12 +29,16 @@ export const ports = {
   closed: 1010,
 } as const;
 
+export const ports = { ...plainPorts, ...tlsPorts } as const;
+
 export type PortName = keyof typeof ports;
 
-export const portNames: readonly PortName[] = Object.keys(ports).filter((name): name is PortName => name in ports);
+/** Those where no TLS ends. */
+export const portNames: readonly PortName[] = Object.keys(plainPorts).filter(
+  (name): name is PortName => name in plainPorts,
+);
 
-/** What a client says first; everything after it is payload. */
-export const prefaces = {
+const plainPrefaces = {
   nothing: new Uint8Array(0),
   tls: clientHello({ serverName: 'a.test' }),
   tlsElsewhere: clientHello({ serverName: 'b.test' }),
@@ -46,16 +51,20 @@ export const prefaces = {
   bomb: bytesOf('\u0007\u0007\u0007'),
 } as const;
 
+/** What a client says first; everything after it is payload, unless TLS ends here (`race-tls-plan.ts`). */
+export const prefaces = { ...plainPrefaces, ...hellos } as const;
+
 export type PrefaceName = keyof typeof prefaces;
 
-export const prefaceNames: readonly PrefaceName[] = Object.keys(prefaces).filter(
-  (name): name is PrefaceName => name in prefaces,
+/** Those of clients whose TLS, if they speak it, is not to end here. */
+export const prefaceNames: readonly PrefaceName[] = Object.keys(plainPrefaces).filter(
+  (name): name is PrefaceName => name in plainPrefaces,
 );
 
 const hosts = { a: '10.0.0.1', b: '10.0.0.2', c: '10.0.0.3', tls: '10.0.1.1', http: '10.0.1.2', redis: '10.0.1.3' };
 
 /** Every upstream there is. */
-export const upstreamHosts: readonly string[] = Object.values(hosts);
+export const upstreamHosts: readonly string[] = [...Object.values(hosts), ...Object.values(tlsHosts)];
 export const upstreamPort = 9000;
 
 /** The upstreams that may hear a byte of a client that came to this port and began like this. */
@@ -72,7 +81,7 @@ export function upstreamsFor(port: PortName, preface: PrefaceName): readonly str
     case 'sniffed':
       return preface === 'tls' || preface === 'http' || preface === 'redis' ? [hosts[preface]] : [];
     default:
-      return [];
+      return upstreamsInside(port, preface);
   }
 }
 
@@ -101,8 +110,9 @@ export const lifetimeMs = 350;
 export const allDeadlinesMs = 70_000;
 
 export function racePlan(interpreter: Interpreter): ProxyPlan {
-  const forward = (...names: readonly (keyof typeof hosts)[]) =>
-    ({ type: 'forward', targets: names.map((name) => ({ host: hosts[name], port: upstreamPort })) }) as const;
+  const to = (...addresses: readonly string[]) =>
+    ({ type: 'forward', targets: addresses.map((host) => ({ host, port: upstreamPort })) }) as const;
+  const forward = (...names: readonly (keyof typeof hosts)[]) => to(...names.map((name) => hosts[name]));
   const route = (name: PortName) => ({ name, match: { ports: ports[name] } });
   const sniffed = { ports: ports.sniffed, domains: 'a.test' };
   return resolveConfig({
@@ -145,6 +155,7 @@ export function racePlan(interpreter: Interpreter): ProxyPlan {
       { ...route('blockedInWords'), action: { type: 'block', how: 'reply' } },
       { ...route('capped'), action: forward('a') },
       { ...route('unbounded'), action: forward('a'), timeouts: { idle: 'infinite', halfClosed: 300 } },
+      ...tlsRoutes(to, { serverFirst: serverFirstMs, lifetime: lifetimeMs }),
     ],
   });
 }

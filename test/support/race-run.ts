@@ -11,18 +11,19 @@ import type { ProxyPlan } from '../../src/routing/plan.ts';
 import { MemoryLeg, type LegFaults } from '../../src/testing/memory-leg.ts';
 import type { History, PeerDeed, Step } from './race-history.ts';
 import { LawBroken, RaceLaws } from './race-laws.ts';
-import { allDeadlinesMs } from './race-plan.ts';
+import { allDeadlinesMs, type PortName, type PrefaceName } from './race-plan.ts';
 import type { RacePeer } from './race-peer.ts';
-import { RaceWorld } from './race-world.ts';
+import { TlsRacePeer } from './race-tls-client.ts';
+import { RaceWorld, type RaceClient } from './race-world.ts';
 
 /** The most clients of one history. */
 const clientsMax = 12;
 
 /** @throws LawBroken */
 export function runHistory(plan: ProxyPlan, history: History): RaceWorld {
-  const { windowBytes, latenciesMs, dials, lies, steps, finale } = history;
-  const world = new RaceWorld({ plan, windowBytes, latenciesMs, dials });
-  const laws = new RaceLaws(world, windowBytes);
+  const { lies, steps, finale, ...options } = history;
+  const world = new RaceWorld({ plan, ...options });
+  const laws = new RaceLaws(world, options.windowBytes);
   world.afterEvent = () => laws.check();
   for (const step of steps) {
     takeStep(world, step, lies);
@@ -32,7 +33,8 @@ export function runHistory(plan: ProxyPlan, history: History): RaceWorld {
   laws.check();
   expectNothingLeft(world);
   for (const connection of world.connections) expectHonestEnd(world, connection);
-  serveOneMore(world);
+  serveOneMore(world, 'plain');
+  if (world.clients.some((client) => client instanceof TlsRacePeer)) serveOneMore(world, 'terminated', 'helloSealed');
   laws.check();
   expectNothingLeft(world);
   return world;
@@ -42,7 +44,8 @@ function takeStep(world: RaceWorld, step: Step, lies: readonly Partial<LegFaults
   const { clients } = world;
   switch (step.do) {
     case 'connects':
-      if (clients.length < clientsMax) world.connect(step.port, step.preface, lies[clients.length % lies.length]);
+      if (clients.length >= clientsMax) return;
+      world.connect(step.port, step.preface, lies[clients.length % lies.length], step.manner);
       return;
     case 'waits':
       world.advance(step.ms);
@@ -56,7 +59,7 @@ function takeStep(world: RaceWorld, step: Step, lies: readonly Partial<LegFaults
   const client = clients[step.who % Math.max(1, clients.length)];
   if (client === undefined) return;
   const connection = world.connectionOf(client);
-  const upstream = world.upstreamOf(connection);
+  const upstream = world.upstreamNear(connection);
   switch (step.do) {
     case 'clientSends':
       client.send(step.bytes);
@@ -171,7 +174,7 @@ function expectDelivered(
 
 interface Suspects {
   readonly world: RaceWorld;
-  readonly client: RacePeer;
+  readonly client: RaceClient;
   readonly connection: Connection;
   readonly upstream: RacePeer | null;
 }
@@ -179,20 +182,36 @@ interface Suspects {
 /** Who could have caused what. A reason that is not here needs no suspect. */
 const causes: Partial<Record<CloseReason, (suspects: Suspects) => boolean>> = {
   'downstream.reset': ({ client, connection }) => client.hasLeft || isBreaking(connection.downstream),
+  'downstream.tls': ({ client, connection }) =>
+    client instanceof TlsRacePeer &&
+    (!client.isSincere || client.hasEnded || client.hasLeft || isBreaking(connection.downstream)),
   'upstream.reset': ({ world, connection, upstream }) =>
     upstream?.hasLeft === true ||
     isBreaking(connection.upstream) ||
     world.dialled.has('resets') ||
-    world.dialled.has('fails'),
+    world.dialled.has('fails') ||
+    hasHandshakeSpoiled(world, connection),
+  'upstream.tls': ({ world, connection }) => hasHandshakeSpoiled(world, connection),
   'upstream.refused': ({ world }) => world.dialled.has('fails'),
   'upstream.unreachable': ({ world }) => world.dialled.has('fails'),
   'downstream.left': ({ client, connection }) =>
     (client.hasEnded || client.hasLeft) && connection.downstream.receivedBytes === 0,
   completed: ({ client, connection, upstream }) =>
-    upstream !== null &&
-    (client.hasEnded || client.hasLeft || !connection.downstream.canHalfClose) &&
-    (upstream.hasEnded || upstream.hasLeft || connection.upstream?.canHalfClose === false),
+    (upstream === null && client.preface === 'helloValidation') ||
+    (upstream !== null &&
+      (client.hasEnded || client.hasLeft || !connection.downstream.canHalfClose) &&
+      (upstream.hasEnded || upstream.hasLeft || connection.upstream?.canHalfClose === false)),
 };
+
+/** True exactly when TLS is spoken to the upstreams of the route, and one of them, or a leg to them, was to spoil it. */
+function hasHandshakeSpoiled({ sealings, upstreams, ledger }: RaceWorld, { route }: Connection): boolean {
+  if (route?.tls?.mode !== 'terminate-and-reencrypt') return false;
+  return (
+    [...sealings.keys()].some((how) => how !== 'seals') ||
+    upstreams.some((one) => one.hasEnded || one.hasLeft) ||
+    ledger.everything.some((leg) => leg.side === 'upstream' && isBreaking(leg))
+  );
+}
 
 /** True exactly when the leg was to break by itself, or to be closed with something unread. */
 function mayBreak(leg: unknown): boolean {
@@ -203,13 +222,14 @@ function mayBreak(leg: unknown): boolean {
 /** True exactly when the leg was to break by itself. */
 function isBreaking(leg: unknown): boolean {
   if (!(leg instanceof MemoryLeg)) return false;
-  const { readErrors, closesWithoutEnd, diesSilently } = leg.faults;
-  return readErrors !== null || closesWithoutEnd !== null || diesSilently !== null;
+  const { readErrors, closesWithoutEnd, diesSilently, handshake } = leg.faults;
+  return readErrors !== null || closesWithoutEnd !== null || diesSilently !== null || handshake?.type === 'fails';
 }
 
-function serveOneMore(world: RaceWorld): void {
+function serveOneMore(world: RaceWorld, port: PortName, preface: PrefaceName = 'nothing'): void {
   world.greet = (upstream) => upstream.send(700);
-  const client = world.connect('plain');
+  const client = world.connect(port, preface);
+  if (client instanceof TlsRacePeer) client.sendPreface();
   client.send(900);
   world.advance(50);
   const upstream = world.upstreamOf(world.connectionOf(client));

@@ -7,10 +7,14 @@
 import { Acceptor, type ConnectionRegistry } from '../../src/io/acceptor.ts';
 import type { Connection } from '../../src/io/connection.ts';
 import type { Dialer } from '../../src/io/dialer.ts';
+import type { Handshake } from '../../src/io/leg.ts';
 import { createLedger, type Ledger, type LedgerEntry } from '../../src/io/ledger.ts';
 import type { ClosedRecord, Refusal, Reports, Trouble } from '../../src/io/reports.ts';
+import { routeDialers } from '../../src/io/route-dialers.ts';
+import { RouteSlots } from '../../src/io/route-slots.ts';
 import { Sampling } from '../../src/io/sampling.ts';
 import { Sniffer } from '../../src/io/sniffer.ts';
+import { securedDialer } from '../../src/io/tls/secure-dialing.ts';
 import { createObservation, type Observation } from '../../src/observe/observation.ts';
 import { SlotCounter } from '../../src/routing/admission.ts';
 import type { Post } from '../../src/proxy-life.ts';
@@ -19,8 +23,11 @@ import { compileListener } from '../../src/routing/route-table.ts';
 import { MemoryLeg, type LegFaults } from '../../src/testing/memory-leg.ts';
 import { MemoryNetwork, type DialPlan } from '../../src/testing/memory-network.ts';
 import { StepClock } from '../../src/testing/step-clock.ts';
+import { found, RaceIdentities, type IdentityPlan } from './race-identities.ts';
 import { ports, prefaces, upstreamHosts, upstreamPort, type PortName, type PrefaceName } from './race-plan.ts';
 import { RacePeer } from './race-peer.ts';
+import { TlsRacePeer, type TlsManner } from './race-tls-client.ts';
+import { greetingInside, sealedHosts, tlsPorts } from './race-tls-plan.ts';
 
 export interface RaceWorldOptions {
   readonly plan: ProxyPlan;
@@ -29,11 +36,18 @@ export interface RaceWorldOptions {
   readonly latenciesMs?: readonly number[];
   /** What becomes of the dials, one after the other, over and over. */
   readonly dials?: readonly DialPlan[];
+  /** What those who are asked for certificates answer, one after the other, over and over. */
+  readonly identities?: readonly IdentityPlan[];
+  /** What upstreams that speak TLS do once they are reached, one after the other, over and over. */
+  readonly sealings?: readonly Sealing[];
   /** True exactly when the listeners are somebody else's to open: `posts` of a `ProxyLife`. */
   readonly isClosed?: boolean;
   /** Takes the place of what the network's dialer would answer. */
   readonly wrapDialer?: (dial: Dialer) => Dialer;
 }
+
+/** `seals`: as it should; the others do something else in place of a handshake. */
+export type Sealing = 'seals' | 'babbles' | 'ends' | 'resets';
 
 export interface RaceClient extends RacePeer {
   readonly port: PortName;
@@ -52,19 +66,6 @@ export interface Move {
   readonly event: string;
 }
 
-class Client extends RacePeer implements RaceClient {
-  readonly port: PortName;
-  readonly preface: PrefaceName;
-  readonly faults: Partial<LegFaults>;
-
-  constructor(leg: MemoryLeg, port: PortName, preface: PrefaceName, faults: Partial<LegFaults>, key: number) {
-    super(leg, prefaces[preface], key);
-    this.port = port;
-    this.preface = preface;
-    this.faults = faults;
-  }
-}
-
 class Upstream extends RacePeer implements RaceUpstream {
   readonly host: string;
 
@@ -79,11 +80,16 @@ const eventsMax = 100_000;
 
 const succeeds: DialPlan = { type: 'succeeds', afterMs: 0 };
 
+const sealing: Handshake = { role: 'server', context: { context: {} }, alpn: [], clientAuth: 'none' };
+/** Whoever waits for a handshake takes it for what it is not. */
+const noTls = Uint8Array.of(0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20);
+
 export class RaceWorld {
   readonly clock = new StepClock();
   readonly observation: Observation;
   readonly registry: ConnectionRegistry;
   readonly network: MemoryNetwork;
+  readonly identities: RaceIdentities;
   readonly ledger: WatchedLedger;
   readonly acceptors = new Map<number, Acceptor>();
   readonly posts: Post[] = [];
@@ -107,9 +113,13 @@ export class RaceWorld {
   isHonest = false;
   /** How often each kind of dial was handed out. */
   readonly dialled = new Map<DialPlan['type'], number>();
+  /** How often upstreams did what in place of a handshake, or in it. */
+  readonly sealings = new Map<Sealing, number>();
   readonly #options: RaceWorldOptions;
   #latencyTurn = 0;
   #dialTurn = 0;
+  #identityTurn = 0;
+  #sealingTurn = 0;
 
   constructor(options: RaceWorldOptions) {
     this.#options = options;
@@ -139,12 +149,15 @@ export class RaceWorld {
     };
     this.#serve();
     const dial = wrapDialer(this.network.dial);
+    const contexts = { clientContext: () => sealing.context };
+    this.identities = new RaceIdentities(clock.network, () => this.#nextIdentity());
     const connectionPorts = {
       clock,
       ledger: this.ledger,
-      dialerOf: () => dial,
-      termination: null,
+      dialerOf: routeDialers(dial, (tls, speech) => securedDialer(dial, tls, speech, contexts)),
+      termination: this.identities,
       reports,
+      routeSlots: new RouteSlots(),
       openService: (): never => {
         throw new Error('no listener of this world serves HTTP');
       },
@@ -168,10 +181,21 @@ export class RaceWorld {
     }
   }
 
-  connect(port: PortName, preface: PrefaceName = 'nothing', proxyFaults: Partial<LegFaults> = {}): RaceClient {
+  /** @param manner of clients whose TLS ends here. */
+  connect(
+    port: PortName,
+    preface: PrefaceName = 'nothing',
+    proxyFaults: Partial<LegFaults> = {},
+    manner: TlsManner = 'honest',
+  ): RaceClient {
     const faults = this.isHonest ? {} : proxyFaults;
     const leg = this.network.connect(ports[port], { proxyFaults: faults });
-    const client = new Client(leg, port, preface, faults, this.clients.length * 2);
+    const key = this.clients.length * 2;
+    const said = prefaces[preface];
+    const inside = port in tlsPorts ? greetingInside(preface) : null;
+    const peer =
+      inside === null ? new RacePeer(leg, said, key) : new TlsRacePeer(leg, { hello: said, inside, key, manner });
+    const client = Object.assign(peer, { port, preface, faults });
     this.clients.push(client);
     return client;
   }
@@ -186,6 +210,15 @@ export class RaceWorld {
     const leg = connection?.upstream ?? null;
     if (leg === null) return null;
     return this.upstreams.find((one) => one.leg.remote.port === leg.local.port) ?? null;
+  }
+
+  /** As `upstreamOf`; or the one that is agreeing on TLS with it. */
+  upstreamNear(connection: Connection | null): RaceUpstream | null {
+    if (connection?.chart.leaf !== 'DIALING.ATTEMPTING.SECURING') return this.upstreamOf(connection);
+    const taken = new Set(this.connections.map(({ upstream }) => upstream?.local.port));
+    const isNear = ({ host, leg }: RaceUpstream) =>
+      leg.isOpen && host === connection.upstreamAddress?.host && !taken.has(leg.remote.port);
+    return this.upstreams.findLast(isNear) ?? null;
   }
 
   recordOf({ connectionId }: Connection): ClosedRecord | null {
@@ -220,14 +253,34 @@ export class RaceWorld {
     return plan;
   }
 
+  #nextIdentity(): IdentityPlan {
+    const { identities = [found] } = this.#options;
+    this.#identityTurn += 1;
+    return this.isHonest ? found : (identities[this.#identityTurn % identities.length] ?? found);
+  }
+
   #serve(): void {
     for (const host of upstreamHosts) {
       this.network.serve({ host, port: upstreamPort }, (leg) => {
+        if (sealedHosts.has(host) && !this.#isSealed(leg)) return;
         const upstream = new Upstream(leg, host, this.upstreams.length * 2 + 1);
         this.upstreams.push(upstream);
         this.greet(upstream);
       });
     }
+  }
+
+  /** False where the upstream does not speak TLS, and is nobody from there on. */
+  #isSealed(leg: MemoryLeg): boolean {
+    const { sealings = [] } = this.#options;
+    this.#sealingTurn += 1;
+    const how = this.isHonest ? 'seals' : (sealings[this.#sealingTurn % sealings.length] ?? 'seals');
+    this.sealings.set(how, (this.sealings.get(how) ?? 0) + 1);
+    if (how === 'seals') leg.secure(sealing);
+    else if (how === 'babbles') leg.write(noTls, 'shared');
+    else if (how === 'ends') leg.end();
+    else leg.reset();
+    return how === 'seals';
   }
 
   #listening(reports: Reports): Reports {

@@ -9,6 +9,7 @@ import type { Clock } from '../clock.ts';
 import type { ListenerRuntime } from '../connection-ports.ts';
 import type { Address, Leg } from '../leg.ts';
 import type { Reports } from '../reports.ts';
+import type { RouteClaim, RouteSlots } from '../route-slots.ts';
 import type { SecuredClient } from '../tls/secured-client.ts';
 import type { Exchange } from './exchange.ts';
 import type { Pins } from './pins.ts';
@@ -19,6 +20,7 @@ export interface ExchangePorts {
   readonly reports: Reports;
   readonly pools: Pools;
   readonly authenticatorOf: (plan: AuthenticationPlan) => Authenticator;
+  readonly routeSlots: RouteSlots;
   /** True exactly when what this peer says of other clients is believed. */
   readonly isTrusted: (ip: string) => boolean;
   /** What answers the validation of a name by HTTP-01; null where no such token is pending. */
@@ -43,6 +45,8 @@ export interface ExchangeHolder {
   forwarder: Forwarder | null;
   /** Upstream connections that are this client's alone. */
   readonly pins: Pins;
+  /** What an exchange that upgrades the connection uses of its route is the connection's from then on. */
+  keep(claim: RouteClaim | null): void;
   /** The number of its next exchange, 1 first. */
   nextExchange(): number;
 }

@@ -370,6 +370,7 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
     if (detached === null || head === null) throw new Error('the upstream has no leg to hand over');
     this.status = head.status;
     this.#hasAnswered = true;
+    this.holder.keep(this.#steering.takeClaim());
     this.requester.handOver(headForClient(head, this), detached, this.chart.context.timeouts);
   }
 
@@ -388,7 +389,7 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
   #release(reason: CloseReason): void {
     const isComplete = this.#hasAnswered;
     this.claiming.stop();
-    this.#steering.stop();
+    this.#steering.letGo();
     this.upstream?.release();
     if (!isComplete) this.requester.cut(reason, this.verdict?.kind === 'cut' ? this.verdict.manner : 'reset');
     const { timeouts, isRequestOver } = this.chart.context;

@@ -11,6 +11,7 @@ import type { Clock } from '../clock.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Leg } from '../leg.ts';
 import type { Reports } from '../reports.ts';
+import type { RouteSlots } from '../route-slots.ts';
 import type { DialerOf } from '../route-dialers.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangePorts } from './exchange-ports.ts';
@@ -27,6 +28,7 @@ export interface HttpParts {
   readonly ledger: Ledger;
   readonly dialerOf: DialerOf;
   readonly reports: Reports;
+  readonly routeSlots: RouteSlots;
   /** Left out: no name is ever validated here. */
   readonly httpChallenge?: (token: string) => string | null;
 }
@@ -46,6 +48,7 @@ export function createHttp({
   ledger,
   dialerOf,
   reports,
+  routeSlots,
   httpChallenge = () => null,
 }: HttpParts): HttpRuntime {
   const authentication = createAuthentication({ clock });
@@ -58,6 +61,7 @@ export function createHttp({
     reports,
     pools,
     authenticatorOf: (wanted) => authentication.of(wanted),
+    routeSlots,
     isTrusted,
     httpChallenge,
     connectHandler: (exchange) => handlers.connect(exchange),

@@ -12,6 +12,7 @@ import type { RoutePlan } from '../../routing/plan.ts';
 import type { ListenerRuntime } from '../connection-ports.ts';
 import type { Address, Leg, LegFact } from '../leg.ts';
 import type { ExchangeSnapshot } from '../reports.ts';
+import type { RouteClaim } from '../route-slots.ts';
 import type { SecuredClient } from '../tls/secured-client.ts';
 import type { ExchangeHolder } from './exchange-ports.ts';
 import { Pins } from './pins.ts';
@@ -30,6 +31,8 @@ export interface ServedConnection {
   endedFirst: CloseSide | null;
   ageMs(): number;
   hear(fact: ConnectionFact): void;
+  /** What the exchange that upgraded the connection used of its route; released with the connection. */
+  keep(claim: RouteClaim | null): void;
   /** Kept where nothing was known before. */
   explainBy(cause: string | null): void;
   /** Both legs, for the splice that the chart will ask for. `keepAlive`: where the client may be pinged. */
@@ -98,6 +101,10 @@ export class Serving implements ServiceOwner, ExchangeHolder {
 
   set route(route: RoutePlan | null) {
     this.#connection.route = route;
+  }
+
+  keep(claim: RouteClaim | null): void {
+    this.#connection.keep(claim);
   }
 
   nextExchange(): number {

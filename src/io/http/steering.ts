@@ -15,7 +15,9 @@ import { reasonPhrase } from '../../protocols/http/reason-phrase.ts';
 import type { PathMatch, RedirectAction, RespondAction } from '../../routing/http-plan.ts';
 import type { RoutePlan, TargetPlan } from '../../routing/plan.ts';
 import { redirectLocation } from '../../routing/rewrite.ts';
+import type { RouteTable } from '../../routing/route-table.ts';
 import type { AuthenticationOutcome } from '../authentication/authenticator.ts';
+import type { RouteClaim } from '../route-slots.ts';
 import { covers, type SecuredClient } from '../tls/secured-client.ts';
 import type { ExchangeHolder, ExchangePorts } from './exchange-ports.ts';
 
@@ -55,6 +57,7 @@ export interface SteeringOwner {
 export class Steering {
   readonly #owner: SteeringOwner;
   #asking: AbortController | null = null;
+  #claim: RouteClaim | null = null;
 
   constructor(owner: SteeringOwner) {
     this.#owner = owner;
@@ -65,9 +68,7 @@ export class Steering {
     if (head === null) return;
     if (head.target.startsWith(challengePrefix) && this.#answersChallenge(head)) return;
     if (head.method === 'TRACE' && hasBody(head)) return this.#problem(tracedBody);
-    const { sniffer } = holder.listener;
-    const { table } = holder.tls === null ? sniffer : (sniffer.inside ?? sniffer);
-    const decision = table.decideRequest({
+    const decision = this.#table.decideRequest({
       ip: holder.client.host,
       tls: holder.tls,
       protocol: holder.protocol,
@@ -91,12 +92,43 @@ export class Steering {
     }
   }
 
+  get #table(): RouteTable {
+    const { listener, tls } = this.#owner.holder;
+    return (tls === null ? listener.sniffer : (listener.sniffer.inside ?? listener.sniffer)).table;
+  }
+
+  /** Whose address it is: the peer's, or what trusted proxies in front say, as far back as they can be believed. */
+  #clientIp({ fields }: RequestHead): string {
+    const { holder, ports } = this.#owner;
+    const peer = holder.client.host;
+    if (!ports.isTrusted(peer)) return peer;
+    const said = fieldValues(fields, 'x-forwarded-for').flatMap((value) => value.split(','));
+    return said.map((one) => one.trim()).findLast((one) => !ports.isTrusted(one)) ?? peer;
+  }
+
+  /** What the exchange uses of its route, for whoever goes on using it. */
+  takeClaim(): RouteClaim | null {
+    const claim = this.#claim;
+    this.#claim = null;
+    return claim;
+  }
+
+  /** The exchange has entered CLOSED. */
+  letGo(): void {
+    this.stop();
+    this.takeClaim()?.release();
+  }
+
   stop(): void {
     this.#asking?.abort();
     this.#asking = null;
   }
 
   #admit(route: RoutePlan, path: PathMatch, targets: readonly TargetPlan[], head: RequestHead): void {
+    if (route.access !== null && !this.#table.admits(route, this.#clientIp(head)))
+      return this.#refuse(route, 'refused.address', `the lists of ${route.name} do not let this address pass`);
+    this.#claim = this.#owner.ports.routeSlots.claim(route);
+    if (this.#claim === null) return this.#refuse(route, 'refused.capacity', `${route.name} is full`);
     if (route.authentication === null) return this.#act(route, path, targets, head);
     const given = fieldValues(head.fields, 'authorization');
     const asking = new AbortController();

@@ -41,8 +41,10 @@ type Policy = Pick<TlsPlan, 'policy' | 'minVersion' | 'maxVersion' | 'ciphers' |
 const contextsMax = 2_048;
 
 /** RFC 9325 §4.2, the shortest keys first: all are AEAD with ephemeral keys. */
-const suitesOf13 = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
-const suitesOf12 = [
+const ciphersDefault = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
   'ECDHE-ECDSA-AES128-GCM-SHA256',
   'ECDHE-RSA-AES128-GCM-SHA256',
   'ECDHE-ECDSA-AES256-GCM-SHA384',
@@ -140,7 +142,8 @@ export class TlsContexts implements ServerContexts, ClientContexts {
       ...certificateOf(material),
       minVersion: policy.minVersion,
       ...(policy.maxVersion !== null && { maxVersion: policy.maxVersion }),
-      ciphers: ciphersOf(policy),
+      // A list that names no suite of TLS 1.3 leaves OpenSSL's: all three.
+      ciphers: policy.ciphers ?? ciphersDefault,
       honorCipherOrder: true,
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
       sessionIdContext: sessionContextOf(policy.policy, ca),
@@ -157,13 +160,6 @@ function certificateOf({ cert, key, pfx }: CertificateMaterial): SecureContextOp
   if (pfx === undefined) return { cert, key };
   const bytes = Buffer.from(pfx.bytes);
   return pfx.passphrase === null ? { pfx: bytes } : { pfx: bytes, passphrase: pfx.passphrase };
-}
-
-/** Without a suite of TLS 1.3 that version would be off, so a list that names none gets them all. */
-function ciphersOf({ ciphers, maxVersion }: Policy): string {
-  if (ciphers === null) return `${suitesOf13}:${suitesOf12}`;
-  const isComplete = maxVersion === 'TLSv1.2' || /(?:^|:)TLS_/.test(ciphers);
-  return isComplete ? ciphers : `${suitesOf13}:${ciphers}`;
 }
 
 /** 32 bytes at most. What the authority is belongs to it: a file may change under its name. */

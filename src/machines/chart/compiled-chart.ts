@@ -59,10 +59,11 @@ export function compiledCharts<Context, Fact extends { readonly type: string }, 
     if (engine?.clock !== clock) engine = { table, clock, outputs: { commands: [], slots: [], delays: [], top: 0 } };
     return engine;
   };
+  const leafByValue = new Map(table.leaves.map((one) => [JSON.stringify(one.value), one]));
   return {
     create: (context, clock, host) => new CompiledChart(engineOn(clock), host, context),
     restore: (persisted, clock, host) => {
-      const leaf = table.leaves.find((one) => JSON.stringify(one.value) === JSON.stringify(persisted.snapshot.value));
+      const leaf = leafByValue.get(JSON.stringify(persisted.snapshot.value));
       if (leaf === undefined) throw new RangeError('the persisted chart is in a state this chart does not have');
       return new RestoredChart(engineOn(clock), host, persisted, leaf);
     },
