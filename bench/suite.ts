@@ -29,6 +29,7 @@ export interface Workload {
     | 'h2load'
     | 'full'
     | 'resumed'
+    | 'once'
     | 'https';
   readonly connections: number;
   /** Bytes of a request, or of its answer where that is what counts. */

@@ -2,10 +2,11 @@
  * The clients and the backend of the TLS bench, in one thread: TLS 1.3 towards a proxy, clear text behind it.
  *
  * Decides what is negotiated, by offering nothing else: TLS 1.3, TLS_AES_128_GCM_SHA256, X25519. Certificates are not
- * verified here, only the handshake's signature. A session is used once, like browsers do: the next connection of the
- * same slot takes the newest ticket that the last one was given, or makes a full handshake when it was given none.
+ * verified here, only the handshake's signature. Each slot keeps the tickets of its own connections: `resumed` uses the
+ * newest until there is a newer one, as OpenSSL's own programs do; `once` keeps two and uses each once, as browsers do
+ * (RFC 8446, C.4), and makes a full handshake when it has none left.
  *   listen <port>                                                    a backend; those of HTTP outlive windows
- *   full|resumed|download|https <port> <connections> <bytes> <warmMs> <ms> <pid,pid,...>   one measured window
+ *   full|resumed|once|download|https <port> <connections> <bytes> <warmMs> <ms> <pid,pid,...>   one measured window
  * It must stay cheaper than what it measures. Needs libssl. Read first: wire.h, window.h, load.c.
  */
 #define _GNU_SOURCE
@@ -14,8 +15,8 @@
 #include <openssl/ssl.h>
 #include <signal.h>
 
-enum { FD_MAX = 65536, EVENTS = 256, CHUNK = 256 * 1024, INPUT = 64 * 1024, READ_AHEAD = 256 * 1024, SLOTS = 1024, HELD = 4096, ERRORS_MAX = 5000 };
-enum mode { FULL, RESUMED, DOWNLOAD, HTTPS };
+enum { FD_MAX = 65536, EVENTS = 256, CHUNK = 256 * 1024, INPUT = 64 * 1024, READ_AHEAD = 256 * 1024, SLOTS = 1024, TICKETS = 2, HELD = 4096, ERRORS_MAX = 5000 };
+enum mode { FULL, RESUMED, ONCE, DOWNLOAD, HTTPS };
 enum role { UNUSED, LISTENER, CLIENT, BACKEND };
 enum phase { DIALLING, HANDSHAKE, ANSWER, ENDING };
 /* Why something failed, beside the status of an answer; ../http/http-failures.ts has the words. */
@@ -31,7 +32,7 @@ struct peer {
 };
 
 static struct peer peers[FD_MAX];
-static SSL_SESSION *sessions[SLOTS];
+static SSL_SESSION *sessions[SLOTS][TICKETS]; /* the newest first */
 static SSL_CTX *context;
 static char chunk[CHUNK], input[INPUT], answer[2048], request[512];
 static int poll_fd, mode, target, message, stopping, clients, backends, answer_length, request_length, first_why;
@@ -68,12 +69,23 @@ static void count(const struct peer *peer) {
   resumed += peer->is_resumed;
 }
 
+/* A copy: the library spoils the session of a connection that ends without close_notify, as some proxies end theirs. */
 static int keep_session(SSL *ssl, SSL_SESSION *session) {
-  if (mode != RESUMED) return 0;
-  int slot = peers[SSL_get_fd(ssl)].slot;
-  SSL_SESSION_free(sessions[slot]);
-  sessions[slot] = session;
-  return 1;
+  if (mode != RESUMED && mode != ONCE) return 0;
+  SSL_SESSION **kept = sessions[peers[SSL_get_fd(ssl)].slot];
+  SSL_SESSION_free(kept[TICKETS - 1]);
+  memmove(kept + 1, kept, (TICKETS - 1) * sizeof *kept);
+  kept[0] = SSL_SESSION_dup(session);
+  return 0;
+}
+
+static void offer_session(SSL *ssl, SSL_SESSION **kept) {
+  if (kept[0] == NULL) return;
+  SSL_set_session(ssl, kept[0]);
+  if (mode == RESUMED) return;
+  SSL_SESSION_free(kept[0]);
+  memmove(kept, kept + 1, (TICKETS - 1) * sizeof *kept);
+  kept[TICKETS - 1] = NULL;
 }
 
 static void open_client(int slot) {
@@ -88,11 +100,7 @@ static void open_client(int slot) {
   SSL_set_fd(ssl, fd);
   SSL_set_tlsext_host_name(ssl, "bench.example");
   SSL_set_connect_state(ssl);
-  if (sessions[slot] != NULL) {
-    SSL_set_session(ssl, sessions[slot]);
-    SSL_SESSION_free(sessions[slot]);
-    sessions[slot] = NULL;
-  }
+  offer_session(ssl, sessions[slot]);
   peers[fd] = (struct peer){.role = CLIENT, .phase = DIALLING, .slot = (uint16_t)slot, .ssl = ssl, .since_ns = now_ns()};
   clients++;
   no_delay(fd);
@@ -276,6 +284,12 @@ static void turn(int timeout_ms) {
   }
 }
 
+/* Until every slot has had a connection, so that none is counted that had nothing to resume. */
+static void prime(int connections) {
+  uint64_t end = now_ns() + 3000000000ull;
+  while (units < (uint64_t)connections * 2 && now_ns() < end) turn(5);
+}
+
 /* Lets what is under way end, at most one second, then ends it. Pooled connections to the backend stay. */
 static void finish(void) {
   uint64_t end = now_ns() + 1000000000ull;
@@ -297,9 +311,9 @@ static void begin(int next, int port, int size) {
   units = bytes = errors = sampled = resumed = 0;
   first_why = NOTHING;
   stopping = 0;
-  for (int slot = 0; slot < SLOTS; slot++) {
-    SSL_SESSION_free(sessions[slot]);
-    sessions[slot] = NULL;
+  for (int slot = 0; slot < SLOTS * TICKETS; slot++) {
+    SSL_SESSION_free(sessions[slot / TICKETS][slot % TICKETS]);
+    sessions[slot / TICKETS][slot % TICKETS] = NULL;
   }
   int head = snprintf(answer, sizeof answer,
                       "HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\nContent-Type: text/plain\r\n"
@@ -313,7 +327,7 @@ static void begin(int next, int port, int size) {
 
 static void obey(const char *line) {
   static const struct { const char *name; int mode; } windows[] = {
-      {"full", FULL}, {"resumed", RESUMED}, {"download", DOWNLOAD}, {"https", HTTPS}};
+      {"full", FULL}, {"resumed", RESUMED}, {"once", ONCE}, {"download", DOWNLOAD}, {"https", HTTPS}};
   char name[16] = "", list[256] = "";
   int a = 0, b = 0, c = 0, d = 0, e = 0;
   pid_t pids[PIDS];
@@ -322,6 +336,7 @@ static void obey(const char *line) {
     if (strcmp(name, windows[i].name) != 0) continue;
     begin(windows[i].mode, a, c);
     for (int slot = 0; slot < b && slot < SLOTS; slot++) open_client(slot);
+    if (mode == RESUMED || mode == ONCE) prime(b);
     measure_window(turn, finish, d, e, pids, parse_pids(list, pids));
     printf(" resumed=%llu why=%d\n", (unsigned long long)resumed, first_why);
     return;

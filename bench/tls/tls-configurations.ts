@@ -2,7 +2,7 @@
  * The configurations of TLS subjects: their defaults, one thread, one certificate (ECDSA P-256, signed by itself). The
  * first port carries bytes, the second HTTP.
  *
- * Must never do: choose versions, suites, curves or tickets; what the client offers (load/tls-load.c) is the same for all.
+ * Must never do: choose suites, curves or tickets; what the client offers (load/tls-load.c) is the same for all.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -55,12 +55,12 @@ listen web
 `;
 }
 
-/** `modulesPath`: the folder of the dynamic stream module; null where it is built in. */
+/** Before 1.23.4 nginx has TLS 1.3 only where it is told. `modulesPath`: the folder of the dynamic stream module; null where it is built in. */
 export function nginxTlsConfiguration(place: Place, modulesPath: string | null, files: CertificateFiles): string {
   const { port, httpsPort, upstreamPort, filesMax, folder } = place;
   const load = modulesPath === null ? '' : `load_module ${modulesPath}/ngx_stream_module.so;\n`;
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-  const certificate = `ssl_certificate ${files.cert}; ssl_certificate_key ${files.key};`;
+  const certificate = `ssl_certificate ${files.cert}; ssl_certificate_key ${files.key}; ssl_protocols TLSv1.2 TLSv1.3;`;
   return `${load}daemon off;
 worker_processes 1;
 worker_rlimit_nofile ${Math.min(30_000, filesMax)};

@@ -9,6 +9,7 @@ import { per, type MeasuredMetric, type Workload } from '../suite.ts';
 export const tlsWorkloads: readonly Workload[] = [
   { id: 'full', title: 'full handshakes, 64 at once', command: 'full', connections: 64, bytes: 8 },
   { id: 'resumed', title: 'resumed handshakes, 64 at once', command: 'resumed', connections: 64, bytes: 8 },
+  { id: 'once', title: 'the same, a ticket used once', command: 'once', connections: 64, bytes: 8 },
   { id: 'download', title: 'bulk download, 8 conns', command: 'download', connections: 8, bytes: 1 },
   { id: 'https', title: 'HTTPS, 100 B, 50 conns', command: 'https', connections: 50, bytes: 100 },
 ];
@@ -58,7 +59,7 @@ function rowsOf(workload: string): readonly Row[] {
     ['cpu', 'CPU', `µs/${unit}`, 'cost', cpuOfOne],
   ];
   if (workload === 'full') return both;
-  if (workload === 'resumed') return [...both, ['share', 'that really resumed', '%', 'share', resumedShare]];
+  if (workload === 'resumed' || workload === 'once') return [...both, ['share', 'that really resumed', '%', 'share', resumedShare]];
   return [
     ...both,
     ['p50', 'p50', 'µs', 'latency', latency('p50Ns')],

@@ -86,9 +86,7 @@ describe('the guide', () => {
     }
     expect(problems.map(({ path }) => path)).toEqual([
       'routes[0].action.sendProxyProtocol',
-      ...['ipAllowList', 'ipBlockList', 'onBan', 'maxConnections', 'maxConnectionsPerIp', 'rateLimit'].map(
-        (key) => `routes[0].security.${key}`,
-      ),
+      ...['onBan', 'maxConnectionsPerIp', 'rateLimit'].map((key) => `routes[0].security.${key}`),
       'routes[0].onReload',
       'routes[4].action.pool',
       'pools',

@@ -6,34 +6,15 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { connectionLeaves } from '../../src/machines/connection/verdicts.ts';
 import type { CloseReason } from '../../src/machines/connection/close-reason.ts';
 import { runs, seed } from '../support/fuzz.ts';
+import { Coverage, leavesOf } from '../support/race-coverage.ts';
 import { histories } from '../support/race-history.ts';
 import { closedWithHeldBytes } from './regressions/race-closed-with-held-bytes.ts';
 import { completedBeforeItWasRead } from './regressions/race-completed-before-it-was-read.ts';
 import { resetBehindADeadClient } from './regressions/race-reset-behind-a-dead-client.ts';
 import { racePlan } from '../support/race-plan.ts';
 import { runHistory } from '../support/race-run.ts';
-import type { RaceWorld } from '../support/race-world.ts';
-
-/** How often each leaf was entered and each reason recorded, over a whole run. */
-class Coverage {
-  readonly leaves = new Map<string, number>();
-  readonly reasons = new Map<string, number>();
-  histories = 0;
-
-  add({ moves, records }: RaceWorld): void {
-    this.histories += 1;
-    for (const { to } of moves) this.leaves.set(to, (this.leaves.get(to) ?? 0) + 1);
-    for (const { reason } of records) this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
-  }
-
-  table(): string {
-    const lines = (counts: Map<string, number>) => [...counts].map(([name, count]) => `${name} ${count}`);
-    return [`${this.histories} histories`, ...lines(this.leaves), '', ...lines(this.reasons)].join('\n');
-  }
-}
 
 describe.each([
   ['compiled', 1200],
@@ -54,24 +35,11 @@ describe.each([
     },
   );
 
-  test('every leaf of the chart was entered, and every reason recorded that legs and operators can cause', () => {
-    const rare = (counts: ReadonlyMap<string, number>, names: readonly string[], floor: number) =>
-      names.filter((name) => (counts.get(name) ?? 0) < floor);
-    const leaves = connectionLeaves.filter((leaf) => leaf !== 'ACCEPTED' && !isOfServices(leaf));
-    const missed = [
-      ...rare(coverage.leaves, leaves, Math.floor(coverage.histories / 40)),
-      ...rare(coverage.reasons, reachableReasons, Math.floor(coverage.histories / 300)),
-    ];
-    expect(missed.length === 0 ? [] : [...missed, coverage.table()]).toEqual([]);
-    const strange = [...coverage.reasons.keys()].filter((reason) => !reachableReasons.some((one) => one === reason));
-    expect(strange).toEqual([]);
+  test('every leaf of a tunnel was entered, and every reason recorded that legs and operators can cause', () => {
+    expect(coverage.missed(leavesOf.plain, reachableReasons)).toEqual([]);
+    expect(coverage.strange(reachableReasons)).toEqual([]);
   });
 });
-
-/** What HTTP and handlers pass through is raced in a world of its own: http-race.test.ts. */
-function isOfServices(leaf: string): boolean {
-  return /^(?:ESTABLISHED\.(?:HTTP|HANDLER)|HALF_CLOSED\.(?:FINISHING|LINGERING))/.test(leaf);
-}
 
 /** The rest is decided before there is a chart, needs a part that is not built, or must never be. */
 const reachableReasons: readonly CloseReason[] = [

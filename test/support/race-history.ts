@@ -67,10 +67,13 @@ interface RawStep {
   readonly amount: number;
 }
 
-/** How a history gets to its first depth. */
+/** How a history gets to its first depth; what it needs for that has the first turn. */
 export interface Approach {
   readonly dials: readonly DialPlan[];
   readonly steps: readonly Step[];
+  readonly lies?: readonly Partial<LegFaults>[];
+  readonly identities?: readonly IdentityPlan[];
+  readonly sealings?: readonly Sealing[];
 }
 
 /** What histories of a kind are made of. */
@@ -80,6 +83,8 @@ export interface Terrain {
   readonly ports: readonly PortName[];
   readonly prefaces: readonly PrefaceName[];
   readonly manners: readonly TlsManner[];
+  /** What happens in every history, as often as it is listed; the rest is the swarm's. */
+  readonly always: readonly Kind[];
   readonly lies: fc.Arbitrary<Partial<LegFaults>>;
   readonly more: fc.Arbitrary<Pick<History, 'identities' | 'sealings'>>;
 }
@@ -100,14 +105,16 @@ export function histories(stepsMax: number, terrain: Terrain = plainTerrain): fc
       finale: fc.constantFrom('finish' as const, 'silence' as const),
       more: terrain.more,
     })
-    .map(({ approach, used, openPorts, prefaces, raw, dials, more, ...history }) => {
+    .map(({ approach, used, openPorts, prefaces, raw, dials, lies, more, ...history }) => {
       const { windowBytes } = history;
       const first = approach(windowBytes, prefaces.at(-1) ?? 'nothing');
-      const swarm = { used, openPorts, prefaces, windowBytes, manners: terrain.manners };
+      const swarm = { used: [...terrain.always, ...used], openPorts, prefaces, windowBytes, manners: terrain.manners };
       return {
         ...history,
-        ...more,
+        ...(more.identities === undefined ? {} : { identities: [...(first.identities ?? []), ...more.identities] }),
+        ...(more.sealings === undefined ? {} : { sealings: [...(first.sealings ?? []), ...more.sealings] }),
         dials: [...first.dials, ...dials],
+        lies: [...(first.lies ?? []), ...lies],
         steps: [...first.steps, ...raw.map((step) => stepOf(step, swarm))],
       };
     });
@@ -209,6 +216,7 @@ const plainTerrain: Terrain = {
   ports: portNames,
   prefaces: prefaceNames,
   manners: [],
+  always: [],
   lies: legLies,
   more: fc.constant({}),
 };

@@ -7,15 +7,24 @@
 import { armedMismatch } from '../../src/machines/connection/armed-check.ts';
 import type { Connection } from '../../src/io/connection.ts';
 import { heldBytesMax, type Leg } from '../../src/io/leg.ts';
+import { endedInHandshake } from '../../src/io/tls/tls-codes.ts';
 import { RefusalFold } from '../../src/observe/refusal-fold.ts';
 import { MemoryLeg } from '../../src/testing/memory-leg.ts';
 import { upstreamsFor } from './race-plan.ts';
 import type { RacePeer } from './race-peer.ts';
+import { TlsRacePeer } from './race-tls-client.ts';
 import type { RaceClient, RaceUpstream, RaceWorld } from './race-world.ts';
 
 /** A broken law, by its id and with the moment. */
 export class LawBroken extends Error {
   override readonly name = 'LawBroken';
+}
+
+interface End {
+  readonly leaf: string;
+  readonly context: unknown;
+  readonly record: unknown;
+  readonly said: string;
 }
 
 /** Watches one world. Keeps what it has compared already, so that asking again is cheap. */
@@ -27,9 +36,11 @@ export class RaceLaws {
   /** Since when a leg is gone without a word, and when that must be noticed. */
   readonly #silent = new Map<Leg, { readonly leaf: string; readonly noticedByMs: number }>();
   /** What was final, by connection. */
-  readonly #ends = new Map<Connection, string>();
+  readonly #ends = new Map<Connection, End>();
   #movesSeen = 0;
   #troublesSeen = 0;
+  /** How much had been told when the counters were asked last. */
+  #countedAt = -1;
 
   constructor(world: RaceWorld, windowBytes: number) {
     this.#world = world;
@@ -86,7 +97,10 @@ export class RaceLaws {
   }
 
   #counters(): void {
-    const { observation, connections, records, refusals } = this.#world;
+    const { observation, connections, records, refusals, moves, troubles } = this.#world;
+    const told = connections.length + records.length + refusals.length + moves.length + troubles.length;
+    if (told === this.#countedAt) return;
+    this.#countedAt = told;
     const { accepted, live, closed, refused, closedByReason, invariantViolations } = observation.counters();
     const sum = Object.values(closedByReason).reduce((total, count) => total + count, 0);
     const isRight =
@@ -104,6 +118,31 @@ export class RaceLaws {
     for (; this.#troublesSeen < troubles.length; this.#troublesSeen += 1) {
       const { event, message } = troubles[this.#troublesSeen] ?? { event: '', message: '' };
       if (event !== 'release.overdue' && event !== 'handler.failed') this.#broken('I13', `${event}: ${message}`);
+    }
+    const [late] = this.#world.lateTroubles;
+    if (late !== undefined) this.#broken('I4', `${String(late.connectionId)} had ended, and then: ${late.message}`);
+  }
+
+  /** A certificate is for the handshake that it was asked for; one that comes after the client has gone is for none. */
+  #handshakes(): void {
+    const { identities, ledger, records } = this.#world;
+    const begun = ledger.everything.filter(({ side, handshake }) => side === 'downstream' && handshake !== null).length;
+    const over = records.filter(({ by, code }) => by === 'downstream' && code === endedInHandshake).length;
+    const prepared = identities.contexts.length;
+    if (prepared > begun + over) this.#broken('I4', `${prepared} handshakes were prepared and ${begun} begun`);
+  }
+
+  /** What is to be secured is, on either side, before a byte of it is passed on; and nothing else is. */
+  #secrets({ chart, connectionId, downstream, upstream, route, greeting }: Connection): void {
+    const isBefore = chart.state === 'ACCEPTED' || chart.state === 'SNIFFING' || chart.leaf === 'HALF_CLOSED.REFUSING';
+    if (isBefore || route === null) return;
+    const isOpened = downstream instanceof MemoryLeg && downstream.handshake !== null;
+    const isSealed = upstream instanceof MemoryLeg && upstream.handshake !== null;
+    if (isOpened !== (route.tls !== null) || isOpened !== (greeting.tls !== null)) {
+      this.#broken('I7', `${connectionId} is ${chart.leaf} by ${route.name}, and its TLS was not ended as that says`);
+    }
+    if (upstream !== null && isSealed !== (route.tls !== null && route.tls.upstream !== null)) {
+      this.#broken('I7', `${connectionId} is ${chart.leaf} by ${route.name}, and its upstream not sealed as that says`);
     }
   }
 
@@ -140,6 +179,7 @@ export class RaceLaws {
     }
     if (this.#world.recordOf(connection) !== null) this.#broken('I4', `${connectionId} has a record and lives`);
     this.#zombie(connection);
+    this.#secrets(connection);
     this.#buffers(connection);
   }
 
@@ -165,10 +205,15 @@ export class RaceLaws {
     if (records.length !== 1 || record?.reason !== chart.context.reason) {
       this.#broken('I4', `${connectionId} has ${records.length} records, reason ${String(chart.context.reason)}`);
     }
-    const said = JSON.stringify([chart.leaf, chart.context, record]);
+    const { leaf, context } = chart;
     const before = this.#ends.get(connection);
-    if (before !== undefined && before !== said) this.#broken('I4', `${connectionId} changed after CLOSED: ${said}`);
-    this.#ends.set(connection, said);
+    // What is the same object is written out again only when nothing more is to happen, because that takes its time.
+    const isSame = before?.leaf === leaf && before.context === context && before.record === record;
+    if (isSame && this.#world.clock.nextDueMs !== null) return;
+    const said = JSON.stringify([leaf, context, record]);
+    if (before !== undefined && before.said !== said)
+      this.#broken('I4', `${connectionId} changed after CLOSED: ${said}`);
+    this.#ends.set(connection, { leaf, context, record, said });
   }
 
   /** L19: both legs gone. L20: one gone, and nothing on its way to the end. L21: gone without a word. */
@@ -210,6 +255,7 @@ export class RaceLaws {
   }
 
   #client(client: RaceClient): void {
+    if (client instanceof TlsRacePeer && client.sawClearText) this.#broken('I5', 'a client was answered in clear text');
     const connection = this.#world.connectionOf(client);
     const upstream = this.#world.upstreamOf(connection);
     if (upstream === null) {

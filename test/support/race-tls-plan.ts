@@ -70,14 +70,17 @@ export function greetingInside(preface: string): Uint8Array | null {
 
 /** The upstreams that may hear a byte of a client that came to this port and began like this. */
 export function upstreamsInside(port: string, preface: string): readonly string[] {
-  if (port === 'inside') {
-    if (preface === 'helloRedis') return [tlsHosts.redis];
-    return preface === 'helloSilent' || preface === 'helloSsh' ? [tlsHosts.banner] : [];
-  }
+  // Whatever it was going to say: a client that does not say it soon enough is given to the one that speaks first.
+  if (port === 'inside' && isInside(preface))
+    return [tlsHosts.banner, ...(preface === 'helloRedis' ? [tlsHosts.redis] : [])];
   if (port !== 'terminated') return [];
   if (preface === 'helloRaw') return [tlsHosts.raw];
   if (preface === 'helloSealed') return [...sealedHosts];
   return preface === 'helloPassed' ? [tlsHosts.passed] : [];
+}
+
+function isInside(preface: string): boolean {
+  return preface === 'helloSilent' || preface in greetings;
 }
 
 /** @param forward an action that forwards to these hosts. */

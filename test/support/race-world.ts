@@ -100,6 +100,8 @@ export class RaceWorld {
   readonly records: ClosedRecord[] = [];
   readonly refusals: Refusal[] = [];
   readonly troubles: Trouble[] = [];
+  /** Told of a connection that had its record already. */
+  readonly lateTroubles: Trouble[] = [];
   readonly moves: Move[] = [];
   /** Asked after every event of the clock. */
   afterEvent = (): void => undefined;
@@ -255,8 +257,9 @@ export class RaceWorld {
 
   #nextIdentity(): IdentityPlan {
     const { identities = [found] } = this.#options;
+    const plan = identities[this.#identityTurn % identities.length] ?? found;
     this.#identityTurn += 1;
-    return this.isHonest ? found : (identities[this.#identityTurn % identities.length] ?? found);
+    return this.isHonest ? found : plan;
   }
 
   #serve(): void {
@@ -273,8 +276,8 @@ export class RaceWorld {
   /** False where the upstream does not speak TLS, and is nobody from there on. */
   #isSealed(leg: MemoryLeg): boolean {
     const { sealings = [] } = this.#options;
-    this.#sealingTurn += 1;
     const how = this.isHonest ? 'seals' : (sealings[this.#sealingTurn % sealings.length] ?? 'seals');
+    this.#sealingTurn += 1;
     this.sealings.set(how, (this.sealings.get(how) ?? 0) + 1);
     if (how === 'seals') leg.secure(sealing);
     else if (how === 'babbles') leg.write(noTls, 'shared');
@@ -300,6 +303,8 @@ export class RaceWorld {
       },
       trouble: (trouble) => {
         this.troubles.push(trouble);
+        if (this.records.some(({ connectionId }) => connectionId === trouble.connectionId))
+          this.lateTroubles.push(trouble);
         reports.trouble(trouble);
       },
     };
