@@ -35,7 +35,7 @@ const suites = [l4Suite, httpSuite, tlsSuite];
 export const usage = `npm run bench -- [l4|http|tls] [options]
   l4                   bytes, the default; about three minutes
   http                 HTTP/1.1, HTTP/2 and WebSocket; about five minutes
-  tls                  handshakes, bulk and HTTPS; about three minutes
+  tls                  handshakes, bulk and HTTPS; about four minutes
   --quick              one short round, at most a minute
   --rounds <n>         interleaved rounds (3)
   --only <a,b>         only these subjects, printed and not written:${suites.map(({ id, subjects }) => `\n                       ${id}: ${subjects.join(', ')}`).join('')}

@@ -31,6 +31,7 @@ export class ProxyCertificates implements IdentitySource {
   #store: FileStore | null = null;
   #ordered: OrderedCertificates | null = null;
   #book: CertificateBook | null = null;
+  #preparing: Promise<void> | null = null;
 
   constructor(parts: CertificateParts) {
     this.#parts = parts;
@@ -52,31 +53,9 @@ export class ProxyCertificates implements IdentitySource {
    * Everything that is known without an order is loaded, and what orders need is imported. Before the listeners are bound.
    * @throws CertificatesError with all that cannot be used; StoreError where the store cannot be
    */
-  async prepare(): Promise<void> {
-    if (this.#plans.length === 0) return;
-    const { plan, clock, random, tell } = this.#parts;
-    const has = (type: TlsPlan['certificate']['type']) =>
-      this.#plans.some(({ certificate }) => certificate.type === type);
-    try {
-      await this.#parts.contexts.prepare(this.#plans);
-      const isStoreNeeded = has('auto') || has('development');
-      this.#store = isStoreNeeded ? await openFileStore(plan.storeFolder, clock) : null;
-      const development = this.#store !== null && has('development') ? await this.#develop(this.#store) : null;
-      if (this.#store !== null && has('auto')) {
-        this.#ordered = new OrderedCertificates(this.#plans, { store: this.#store, clock, random, tell });
-        await this.#ordered.prepare();
-      }
-      this.#book = await openCertificateBook({
-        plans: this.#plans,
-        clock,
-        report: tell,
-        auto: this.#ordered,
-        development,
-      });
-    } catch (error) {
-      await this.stop();
-      throw error;
-    }
+  prepare(): Promise<void> {
+    this.#preparing = this.#open();
+    return this.#preparing;
   }
 
   /** Every listener is bound: what is missing may be ordered. */
@@ -84,12 +63,35 @@ export class ProxyCertificates implements IdentitySource {
     this.#ordered?.start();
   }
 
-  /** Nothing is left: no order, watch, lock or timer. Idempotent. */
+  /** Nothing is left: no order, watch, lock or timer, also of what is being prepared. Idempotent. */
   async stop(): Promise<void> {
-    await this.#ordered?.stop();
-    await this.#book?.stop();
+    await this.#preparing?.catch(() => undefined);
+    // Each by itself: what one waits for must not keep the others open. The store last, because orders end in it.
+    await Promise.allSettled([this.#ordered?.stop(), this.#book?.stop()]);
     await this.#store?.close();
     this.#store = null;
+  }
+
+  async #open(): Promise<void> {
+    if (this.#plans.length === 0) return;
+    const { plan, clock, random, tell } = this.#parts;
+    const has = (type: TlsPlan['certificate']['type']) =>
+      this.#plans.some(({ certificate }) => certificate.type === type);
+    await this.#parts.contexts.prepare(this.#plans);
+    const isStoreNeeded = has('auto') || has('development');
+    this.#store = isStoreNeeded ? await openFileStore(plan.storeFolder, clock) : null;
+    const development = this.#store !== null && has('development') ? await this.#develop(this.#store) : null;
+    if (this.#store !== null && has('auto')) {
+      this.#ordered = new OrderedCertificates(this.#plans, { store: this.#store, clock, random, tell });
+      await this.#ordered.prepare();
+    }
+    this.#book = await openCertificateBook({
+      plans: this.#plans,
+      clock,
+      report: tell,
+      auto: this.#ordered,
+      development,
+    });
   }
 
   identityFor(

@@ -3,8 +3,8 @@
  *
  * Decides what is negotiated, by offering nothing else: TLS 1.3, TLS_AES_128_GCM_SHA256, X25519. Certificates are not
  * verified here, only the handshake's signature. Each slot keeps the tickets of its own connections: `resumed` uses the
- * newest until there is a newer one, as OpenSSL's own programs do; `once` keeps two and uses each once, as browsers do
- * (RFC 8446, C.4), and makes a full handshake when it has none left.
+ * newest until there is a newer one; `once` keeps two and uses each once, as browsers do and RFC 8446, C.4 asks, and makes
+ * a full handshake when it has none left.
  *   listen <port>                                                    a backend; those of HTTP outlive windows
  *   full|resumed|once|download|https <port> <connections> <bytes> <warmMs> <ms> <pid,pid,...>   one measured window
  * It must stay cheaper than what it measures. Needs libssl. Read first: wire.h, window.h, load.c.
@@ -69,7 +69,7 @@ static void count(const struct peer *peer) {
   resumed += peer->is_resumed;
 }
 
-/* A copy: the library spoils the session of a connection that ends without close_notify, as some proxies end theirs. */
+/* Copies are kept and offered: the library spoils a session that was used, or whose connection ended impolitely. */
 static int keep_session(SSL *ssl, SSL_SESSION *session) {
   if (mode != RESUMED && mode != ONCE) return 0;
   SSL_SESSION **kept = sessions[peers[SSL_get_fd(ssl)].slot];
@@ -81,7 +81,9 @@ static int keep_session(SSL *ssl, SSL_SESSION *session) {
 
 static void offer_session(SSL *ssl, SSL_SESSION **kept) {
   if (kept[0] == NULL) return;
-  SSL_set_session(ssl, kept[0]);
+  SSL_SESSION *offered = SSL_SESSION_dup(kept[0]);
+  SSL_set_session(ssl, offered);
+  SSL_SESSION_free(offered);
   if (mode == RESUMED) return;
   SSL_SESSION_free(kept[0]);
   memmove(kept, kept + 1, (TICKETS - 1) * sizeof *kept);

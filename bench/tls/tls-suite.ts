@@ -29,7 +29,7 @@ export const tlsSuite: Suite = {
   workloads: tlsWorkloads,
   metrics: tlsMetrics,
   warmUp: { workloads: tlsWorkloads, ms: 1_000 },
-  roundSeconds: 60,
+  roundSeconds: 75,
   program: 'tls-load',
   hasExtras: false,
   missing: () => null,

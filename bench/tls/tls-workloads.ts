@@ -59,7 +59,8 @@ function rowsOf(workload: string): readonly Row[] {
     ['cpu', 'CPU', `µs/${unit}`, 'cost', cpuOfOne],
   ];
   if (workload === 'full') return both;
-  if (workload === 'resumed' || workload === 'once') return [...both, ['share', 'that really resumed', '%', 'share', resumedShare]];
+  if (workload === 'resumed' || workload === 'once')
+    return [...both, ['share', 'that really resumed', '%', 'share', resumedShare]];
   return [
     ...both,
     ['p50', 'p50', 'µs', 'latency', latency('p50Ns')],

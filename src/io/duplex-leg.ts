@@ -132,7 +132,7 @@ export class DuplexLeg extends LegBase {
   }
 
   #handshook(inside: TlsPart): void {
-    const outcome = inside.outcome();
+    const outcome = inside.outcome(this.ports.clock.wallMs());
     if (outcome === null) return;
     if ('code' in outcome) this.transportFailed(outcome.code, outcome.cause);
     else this.transportSecured(outcome);

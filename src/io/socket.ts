@@ -165,7 +165,7 @@ export class SocketLeg extends LegBase {
 
   /** @internal The handshake is done, as far as Node is concerned. */
   handshook(): void {
-    const outcome = this.inside?.outcome() ?? null;
+    const outcome = this.inside?.outcome(this.ports.clock.wallMs()) ?? null;
     if (outcome === null) return;
     if ('code' in outcome) this.transportFailed(outcome.code, outcome.cause);
     else this.transportSecured(outcome);

@@ -45,7 +45,7 @@ export class Termination {
   readonly #leg: Leg;
   readonly #ports: TerminationPorts;
   readonly #owner: TerminationOwner;
-  #order: TerminationOrder | null = null;
+  #ticket: Ticket | null = null;
 
   constructor(leg: Leg, ports: TerminationPorts, owner: TerminationOwner) {
     this.#leg = leg;
@@ -54,35 +54,51 @@ export class Termination {
   }
 
   start(order: TerminationOrder): void {
-    this.#order = order;
     if (order.kind === 'validation') {
       const context = this.#ports.challengeContextFor(order.material);
       return this.#leg.secure({ role: 'server', context, alpn: [challengeAlpn], clientAuth: 'none' });
     }
-    const failed = (error: unknown): void => {
-      if (this.#order === order) this.#owner.identityFailed(error);
-    };
+    const ticket: Ticket = { holder: this };
+    this.#ticket = ticket;
     try {
       const found = this.#ports.identities.identityFor(order.plan, order.serverName);
-      if (found instanceof Promise) found.then((material) => this.#found(order, material)).catch(failed);
-      else this.#found(order, found);
+      if (found instanceof Promise) awaitIdentity(found, order, ticket);
+      else this.found(order, found);
     } catch (error) {
-      failed(error);
+      this.failed(error);
     }
   }
 
+  /** Whoever is asked may take minutes, and is not to keep anything of the connection meanwhile. */
   stop(): void {
-    this.#order = null;
+    if (this.#ticket !== null) this.#ticket.holder = null;
+    this.#ticket = null;
   }
 
-  #found(order: ClientOrder, material: CertificateMaterial | null): void {
-    if (this.#order !== order) return;
-    if (material === null) return this.#owner.unidentified(order.serverName);
-    const { plan, alpn } = order;
+  /** @internal */
+  found({ plan, alpn, serverName }: ClientOrder, material: CertificateMaterial | null): void {
+    if (material === null) return this.#owner.unidentified(serverName);
     const context = this.#ports.contextFor(plan, material);
     this.#owner.identified(material);
     this.#leg.secure({ role: 'server', context, alpn, clientAuth: clientAuthOf(plan) });
   }
+
+  /** @internal */
+  failed(error: unknown): void {
+    this.#owner.identityFailed(error);
+  }
+}
+
+/** All that an answer under way knows of who asked. */
+interface Ticket {
+  holder: Termination | null;
+}
+
+/** Apart from the class, so that its functions keep the ticket and nothing else. */
+function awaitIdentity(found: Promise<CertificateMaterial | null>, order: ClientOrder, ticket: Ticket): void {
+  found
+    .then((material) => ticket.holder?.found(order, material))
+    .catch((error: unknown) => ticket.holder?.failed(error));
 }
 
 type ClientOrder = Extract<TerminationOrder, { kind: 'client' }>;

@@ -279,10 +279,14 @@ export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerT
 
   /** What was written meanwhile goes first. */
   #secured(handshake: MemoryHandshake): void {
-    for (const chunk of this.#early) this.#outgoing?.write(chunk);
-    this.#early = [];
+    this.#sendEarly();
     this.transportSecured(handshake.secured());
     if (handshake.rest().length > 0) this.transportReceived(handshake.rest());
+  }
+
+  #sendEarly(): void {
+    for (const chunk of this.#early) this.#outgoing?.write(chunk);
+    this.#early = [];
   }
 
   /** Never within a call: a step of the clock after all the bytes were there. */
@@ -296,11 +300,12 @@ export class MemoryLeg extends LegBase implements PipeReader, PipeWriter, TimerT
   #connect(outgoing: Pipe, incoming: Pipe): void {
     this.#outgoing = outgoing;
     this.#incoming = incoming;
-    for (const chunk of this.#early) outgoing.write(chunk);
-    this.#early = [];
+    const opening = this.isHandshaking ? this.#handshake?.opening : null;
+    if (opening) outgoing.write(opening);
+    if (!this.isHandshaking) this.#sendEarly();
     if (this.#earlyEnd === 'rst') outgoing.cut();
     else if (this.#earlyEnd === 'fin') outgoing.close();
-    else if (this.outbound === 'ending') outgoing.end();
+    else if (this.outbound === 'ending' && !this.isHandshaking) outgoing.end();
     if (this.#transport !== 'open') return;
     const { readErrors, closesWithoutEnd, diesSilently } = this.faults;
     this.#armFault(readErrors, readErrorSlot);

@@ -6,7 +6,6 @@ import { ConfigError } from '../../src/config/problems.ts';
 import { readYaml } from '../../src/config/read-yaml.ts';
 import { resolveConfig, resolveSource } from '../../src/config/resolve.ts';
 import {
-  complaints,
   forward,
   notBuiltYet,
   onlyRoute,

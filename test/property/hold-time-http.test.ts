@@ -197,6 +197,8 @@ function walked(asked: HoldPolicy, steps: readonly Step[], seen: Set<string>): n
   };
   connection.start();
   for (const { fact, waited } of steps) {
+    // What an exchange still waits for holds nothing once its connection is closed.
+    if (connection.isDone) break;
     clock.advance(((clock.next()?.dueMs ?? clock.nowMs()) - clock.nowMs()) * waited);
     const live = exchangeOf(exchange);
     const heard = likely(

@@ -42,7 +42,7 @@ const reachableReasons: readonly CloseReason[] = [
   ...(['downstream.left', 'downstream.reset', 'downstream.tls'] as const),
   ...(['upstream.refused', 'upstream.unreachable', 'upstream.reset', 'upstream.tls'] as const),
   ...(['refused.route', 'refused.protocol', 'handler.failed'] as const),
-  ...(['operator.killed', 'operator.drained'] as const),
+  'operator.killed',
   ...([
     'timeout.sniff',
     'timeout.dial',

@@ -88,6 +88,7 @@ class SteppedPromise<Value> extends Promise<Value> {
   }
 
   fail(error: unknown): void {
+    if (this.#callbacks.length === 0) throw new Error('a rejection that nobody handles', { cause: error });
     for (const { failed } of this.#callbacks) failed(error);
   }
 

@@ -132,8 +132,19 @@ export class RaceLaws {
     if (prepared > begun + over) this.#broken('I4', `${prepared} handshakes were prepared and ${begun} begun`);
   }
 
+  /** Whoever agrees on TLS with an upstream has a leg to do it on; one that broke is noticed at once, one that died is not. */
+  #agreements(strays: readonly MemoryLeg[]): void {
+    const securing = this.#world.connections.filter(({ chart }) => chart.leaf === 'DIALING.ATTEMPTING.SECURING').length;
+    const legs = strays.filter(({ handshake }) => handshake !== null).length;
+    if (securing > legs) this.#broken('L20', `${securing} connections agree on TLS with upstreams, on ${legs} legs`);
+  }
+
   /** What is to be secured is, on either side, before a byte of it is passed on; and nothing else is. */
   #secrets({ chart, connectionId, downstream, upstream, route, greeting }: Connection): void {
+    const isHandshaking = downstream instanceof MemoryLeg && downstream.handshake !== null && greeting.tls === null;
+    if (isHandshaking && chart.leaf === 'HALF_CLOSED.REFUSING') {
+      this.#broken('I5', `${connectionId} is refused in words in the middle of a handshake`);
+    }
     const isBefore = chart.state === 'ACCEPTED' || chart.state === 'SNIFFING' || chart.leaf === 'HALF_CLOSED.REFUSING';
     if (isBefore || route === null) return;
     const isOpened = downstream instanceof MemoryLeg && downstream.handshake !== null;
@@ -157,10 +168,12 @@ export class RaceLaws {
   /** Every leg that is open has an owner: a live connection, or a dial that is under way. */
   #legs(): void {
     const { ledger, connections, dialled } = this.#world;
-    const open = ledger.entries().filter((leg) => leg instanceof MemoryLeg && leg.isOpen);
+    const there = ledger.entries().filter((leg) => leg instanceof MemoryLeg && (leg.isOpen || leg.isGone));
     const live = connections.filter(({ chart }) => !chart.isDone);
     const owned = new Set(live.flatMap(({ downstream, upstream }) => [keyOf(downstream), upstream && keyOf(upstream)]));
-    const strays = open.filter((leg) => leg instanceof MemoryLeg && !owned.has(keyOf(leg)));
+    const free = there.filter((leg) => leg instanceof MemoryLeg).filter((leg) => !owned.has(keyOf(leg)));
+    this.#agreements(free);
+    const strays = free.filter(({ isOpen }) => isOpen);
     if (strays.some(({ side }) => side === 'downstream')) {
       this.#broken('I2, L20', 'a client’s leg is open and nobody’s');
     }
@@ -259,8 +272,7 @@ export class RaceLaws {
     const connection = this.#world.connectionOf(client);
     const upstream = this.#world.upstreamOf(connection);
     if (upstream === null) {
-      const isAnswered =
-        connection !== null && ['http', 'tls', 'redis'].includes(connection.greeting.sighting?.protocol ?? '');
+      const isAnswered = connection !== null && wordsFor(client).includes(connection.greeting.sighting?.protocol ?? '');
       if (client.received.length > 0 && !isAnswered) this.#broken('I5', 'a client got bytes that nobody sent');
       return;
     }
@@ -300,6 +312,11 @@ export class RaceLaws {
       this.#broken('I6', `the ${name} saw FIN after ${received.length} of ${source.sent.length} bytes`);
     }
   }
+}
+
+/** The protocols in which a client can be told no. Inside of TLS there are no alerts. */
+function wordsFor(client: RaceClient): readonly string[] {
+  return client instanceof TlsRacePeer ? ['http', 'redis'] : ['http', 'tls', 'redis'];
 }
 
 /** A leg may be in a wrapper; its addresses are nobody else's. */

@@ -12,11 +12,13 @@ export const tlsPorts = {
   terminated: 2001,
   /** What is inside decides, and a client that stays silent inside is given to the upstream that speaks first. */
   inside: 2002,
+  /** What is inside decides, and is waited for. */
+  quiet: 2003,
 } as const;
 
 export type TlsPortName = keyof typeof tlsPorts;
 
-export const tlsPortNames: readonly TlsPortName[] = ['terminated', 'inside'];
+export const tlsPortNames: readonly TlsPortName[] = ['terminated', 'inside', 'quiet'];
 
 export const tlsHosts = {
   raw: '10.0.2.1',
@@ -38,6 +40,7 @@ export const hellos = {
   helloElsewhere: clientHello({ serverName: 'elsewhere.test' }),
   helloSilent: clientHello({ serverName: 'inside.test' }),
   helloRedis: clientHello({ serverName: 'inside.test' }),
+  helloQuiet: clientHello({ serverName: 'quiet.test' }),
   helloSsh: clientHello({ serverName: 'inside.test' }),
   helloUnknown: clientHello({ serverName: 'inside.test' }),
   /** The embedder's own detector throws at what is inside. */
@@ -53,6 +56,7 @@ export const helloNames: readonly HelloName[] = Object.keys(hellos).filter((name
 /** What such a client says first inside. */
 const greetings: Readonly<Partial<Record<HelloName, Uint8Array>>> = {
   helloRedis: bytesOf('*1\r\n$4\r\nPING\r\n'),
+  helloQuiet: bytesOf('*1\r\n$4\r\nPING\r\n'),
   helloSsh: bytesOf('SSH-2.0-x\r\n'),
   helloUnknown: bytesOf('\u0001\u0002 nothing anybody knows'),
   helloBomb: bytesOf('\u0007\u0007\u0007'),
@@ -73,6 +77,7 @@ export function upstreamsInside(port: string, preface: string): readonly string[
   // Whatever it was going to say: a client that does not say it soon enough is given to the one that speaks first.
   if (port === 'inside' && isInside(preface))
     return [tlsHosts.banner, ...(preface === 'helloRedis' ? [tlsHosts.redis] : [])];
+  if (port === 'quiet') return preface === 'helloQuiet' ? [tlsHosts.redis] : [];
   if (port !== 'terminated') return [];
   if (preface === 'helloRaw') return [tlsHosts.raw];
   if (preface === 'helloSealed') return [...sealedHosts];
@@ -80,7 +85,7 @@ export function upstreamsInside(port: string, preface: string): readonly string[
 }
 
 function isInside(preface: string): boolean {
-  return preface === 'helloSilent' || preface in greetings;
+  return preface === 'helloSilent' || (preface in greetings && preface !== 'helloQuiet');
 }
 
 /** @param forward an action that forwards to these hosts. */
@@ -121,6 +126,12 @@ export function tlsRoutes<Action>(
     {
       name: 'redis inside',
       match: { ...on('inside', 'inside.test'), protocol: 'redis' },
+      tls,
+      action: forward(tlsHosts.redis),
+    },
+    {
+      name: 'redis in the quiet',
+      match: { ...on('quiet', 'quiet.test'), protocol: 'redis' },
       tls,
       action: forward(tlsHosts.redis),
     },

@@ -82,7 +82,10 @@ export class TlsContexts implements ServerContexts, ClientContexts {
       if (upstream !== null) await this.#prepareUpstream(upstream, `${configPath}.upstream`);
     }
     this.close();
-    for (const { configPath, upstream } of plans) if (upstream !== null) this.#tryUpstream(upstream, configPath);
+    for (const plan of plans) {
+      this.#tryPolicy(plan);
+      if (plan.upstream !== null) this.#tryUpstream(plan.upstream, plan.configPath);
+    }
   }
 
   contextFor(plan: TlsPlan, material: CertificateMaterial): SecureContext {
@@ -120,6 +123,17 @@ export class TlsContexts implements ServerContexts, ClientContexts {
     await this.#files.read(identity.key, `${where}.identity.key`);
   }
 
+  /** Once, so that suites that OpenSSL does not know are told at start and not to every client. */
+  #tryPolicy(plan: TlsPlan): void {
+    try {
+      createSecureContext(this.#policyOptions(plan));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `${plan.configPath}: OpenSSL takes no handshake by these versions and ciphers (${why})`;
+      throw new ProxyError('SALLYPORT_CONFIG_INVALID', message, { cause: error });
+    }
+  }
+
   /** Made before the first connection needs it, so that a key of another certificate is told at once. */
   #tryUpstream(plan: UpstreamTlsPlan, configPath: string): void {
     try {
@@ -137,9 +151,14 @@ export class TlsContexts implements ServerContexts, ClientContexts {
     const key = `${material.id} ${policy.policy}`;
     const known = this.#servers.get(key);
     if (known !== undefined) return known;
+    const context = createSecureContext({ ...certificateOf(material), ...this.#policyOptions(policy), ticketKeys });
+    this.#servers.set(key, context);
+    return context;
+  }
+
+  #policyOptions(policy: Policy): SecureContextOptions {
     const ca = policy.clientAuth === null ? null : this.#files.textOf(policy.clientAuth.ca);
-    const context = createSecureContext({
-      ...certificateOf(material),
+    return {
       minVersion: policy.minVersion,
       ...(policy.maxVersion !== null && { maxVersion: policy.maxVersion }),
       // A list that names no suite of TLS 1.3 leaves OpenSSL's: all three.
@@ -148,11 +167,8 @@ export class TlsContexts implements ServerContexts, ClientContexts {
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
       sessionIdContext: sessionContextOf(policy.policy, ca),
       sessionTimeout: sessionSeconds,
-      ticketKeys,
       ...(ca !== null && { ca }),
-    });
-    this.#servers.set(key, context);
-    return context;
+    };
   }
 }
 

@@ -43,12 +43,15 @@ export class TlsPart {
     return this.#secured !== null && this.queuedBytes === 0 && this.socket.writable;
   }
 
-  /** What came of the handshake; null where it was told already. */
-  outcome(): Secured | Distrust | null {
+  /**
+   * What came of the handshake; null where it was told already.
+   * @param wallMs milliseconds since 1970, by which lives are judged that OpenSSL does not look at again
+   */
+  outcome(wallMs: number): Secured | Distrust | null {
     if (this.#secured !== null) return null;
     // Once only: before Node 26 a client that asks again is shown the next certificate of the chain, or none.
     const shown = this.socket.getPeerX509Certificate();
-    const distrust = distrustOf(this.socket, shown, this.#how);
+    const distrust = distrustOf(this.socket, shown, this.#how, wallMs);
     if (distrust !== null) return distrust;
     // A resumed handshake shows a client no certificate: it was the one of the session.
     const known = this.socket.isSessionReused() ? (this.#kept?.peer ?? null) : null;

@@ -25,8 +25,8 @@ export interface Distrust {
 type Shown = X509Certificate | undefined;
 
 /** Null: the other end is who it has to be. */
-export function distrustOf(socket: TLSSocket, shown: Shown, how: Handshake): Distrust | null {
-  if (how.role === 'server') return distrustOfClient(socket, shown, how.clientAuth);
+export function distrustOf(socket: TLSSocket, shown: Shown, how: Handshake, wallMs: number): Distrust | null {
+  if (how.role === 'server') return distrustOfClient(socket, shown, how.clientAuth, wallMs);
   // Node shows a client no certificate then; OpenSSL still knows what became of its chain.
   if (socket.isSessionReused()) return how.verify ? distrustOfSession(socket, how.serverName) : null;
   return distrustOfUpstream(socket, shown, how);
@@ -36,10 +36,19 @@ function distrustOfClient(
   socket: TLSSocket,
   certificate: Shown,
   clientAuth: 'none' | 'ask' | 'require',
+  wallMs: number,
 ): Distrust | null {
   if (clientAuth === 'none') return null;
-  if (certificate !== undefined) return distrustOfChain(socket, 'the client', certificate);
+  if (certificate !== undefined)
+    return distrustOfChain(socket, 'the client', certificate) ?? distrustOfAge(socket, certificate, wallMs);
   return clientAuth === 'ask' ? null : nothingShown('the client');
+}
+
+/** A resumed session is believed as it was made, and its certificate may have ended since. */
+function distrustOfAge(socket: TLSSocket, certificate: X509Certificate, wallMs: number): Distrust | null {
+  if (!socket.isSessionReused() || Date.parse(certificate.validTo) >= wallMs) return null;
+  const { subject } = peerOf(certificate);
+  return { code: 'CERT_HAS_EXPIRED', cause: `the certificate of the client has ended since (it is ${subject})` };
 }
 
 function distrustOfUpstream(
