@@ -51,6 +51,14 @@ export type { CloseReason } from './machines/connection/close-reason.ts';
 export type { ConnectionState } from './machines/connection/verdicts.ts';
 export type { DeadlineName } from './machines/connection/delays.ts';
 export type { Detect, Detection, Detector, Preface } from './protocols/detector.ts';
-export type { FetchHandler, HandlerContext, NodeHandler, PathMatch, SocketHandler } from './routing/http-plan.ts';
+export type {
+  FetchHandler,
+  HandlerCertificate,
+  HandlerContext,
+  HandlerTls,
+  NodeHandler,
+  PathMatch,
+  SocketHandler,
+} from './routing/http-plan.ts';
 export type { RoutePlan } from './routing/plan.ts';
 export type { MatchExplanation, MatchQuery } from './routing/route-table.ts';

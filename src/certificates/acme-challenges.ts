@@ -5,11 +5,13 @@
  * happened. Must never do: answer a token that is not pending, or look at a token that no CA would make.
  * Read first: RFC 8555 §8, RFC 8737; `orders.ts`, which publishes and withdraws.
  */
+import type { Clock } from '../io/clock.ts';
 import type { CertificateMaterial } from '../io/tls/identity.ts';
 import type { AcmePlan } from '../routing/tls-plan.ts';
 import type { AcmeAuthorization, AcmeChallenge } from './acme.ts';
 import { acmeError } from './acme-error.ts';
 import { acmeLibrary } from './acme-library.ts';
+import { bounded } from './bounded.ts';
 import { materialOf } from './orders-record.ts';
 
 /** One answer that can be seen. */
@@ -20,8 +22,15 @@ export interface PublishedChallenge {
 }
 
 export class ChallengeBook {
+  readonly #clock: Clock;
   readonly #tokens = new Map<string, string>();
   readonly #certificates = new Map<string, CertificateMaterial>();
+  /** DNS records that are to be seen now, each with the publication that wants it. */
+  readonly #records = new Map<string, object>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Names that are being proved now. */
   get pendingCount(): number {
@@ -40,9 +49,15 @@ export class ChallengeBook {
   /**
    * Puts the answer where the CA will look.
    * @param turn how many attempts came before: another attempt tries another kind, where there is one
+   * @param signal ends the wait for the embedder's DNS, and takes back what comes of it
    * @throws AcmeError `challenge` where no kind that both sides have is left, or the embedder's DNS failed
    */
-  async publish(authorization: AcmeAuthorization, plan: AcmePlan, turn: number): Promise<PublishedChallenge> {
+  async publish(
+    authorization: AcmeAuthorization,
+    plan: AcmePlan,
+    turn: number,
+    signal: AbortSignal,
+  ): Promise<PublishedChallenge> {
     const { name, challenges } = authorization;
     const usable = plan.challenges.flatMap((type) => challenges.find((one) => one.type === type) ?? []);
     const challenge = usable[turn % Math.max(1, usable.length)];
@@ -56,7 +71,7 @@ export class ChallengeBook {
       case 'tls-alpn-01':
         return this.#publishTls(name, challenge);
       default:
-        return publishDns(name, challenge, plan);
+        return this.#publishDns(name, challenge, plan, signal);
     }
   }
 
@@ -94,21 +109,39 @@ export class ChallengeBook {
       },
     };
   }
+
+  async #publishDns(
+    name: string,
+    challenge: AcmeChallenge,
+    { dns }: AcmePlan,
+    signal: AbortSignal,
+  ): Promise<PublishedChallenge> {
+    if (dns === null)
+      throw acmeError('challenge', `${name}: dns-01 is configured without anything that publishes records`);
+    const clock = this.#clock;
+    const record = { name: `_acme-challenge.${name}`, value: challenge.proof };
+    const key = `${record.name} ${record.value}`;
+    const wanted = {};
+    this.#records.set(key, wanted);
+    const withdraw = (): Promise<void> => {
+      if (this.#records.get(key) === wanted) this.#records.delete(key);
+      return bounded(() => dns.withdraw(record), { clock, forMs: withdrawMs, signal: null, who: 'acme.dns.withdraw' });
+    };
+    const publishing = new Promise<void>((resolve) => resolve(dns.publish(record)));
+    try {
+      await bounded(() => publishing, { clock, forMs: null, signal, who: 'acme.dns.publish' });
+    } catch (error) {
+      // Half of it may be there; the rest may come when nobody waits any more, and a later attempt may want the same.
+      if (signal.aborted) publishing.then(() => this.#records.has(key) || dns.withdraw(record)).catch(() => undefined);
+      await withdraw().catch(() => undefined);
+      const why = error instanceof Error ? error.message : String(error);
+      throw acmeError('challenge', `${record.name}: the record was not published: ${why}`, error);
+    }
+    return { name, challenge, withdraw };
+  }
 }
+
+/** So long a record's withdrawal is waited for, by `stop()` too; it may well go on. */
+const withdrawMs = 5_000;
 
 const tokenPattern = /^[A-Za-z0-9_-]{1,256}$/;
-
-async function publishDns(name: string, challenge: AcmeChallenge, { dns }: AcmePlan): Promise<PublishedChallenge> {
-  if (dns === null)
-    throw acmeError('challenge', `${name}: dns-01 is configured without anything that publishes records`);
-  const record = { name: `_acme-challenge.${name}`, value: challenge.proof };
-  try {
-    await dns.publish(record);
-  } catch (error) {
-    // Half of it may be there.
-    await dns.withdraw(record).catch(() => undefined);
-    const why = error instanceof Error ? error.message : String(error);
-    throw acmeError('challenge', `${record.name}: the record was not published: ${why}`, error);
-  }
-  return { name, challenge, withdraw: () => dns.withdraw(record) };
-}

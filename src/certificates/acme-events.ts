@@ -31,6 +31,8 @@ export type CertificateEvent =
   | (About & {
       readonly event: 'certificate.ask-refused';
       readonly reason: 'no' | 'failed' | 'rate' | 'capacity' | 'name';
+      /** Refusals for this reason since it was told last, this one included; where nobody is asked, not each is told. */
+      readonly count: number;
     });
 
 type WithoutAbout<Event> = Event extends CertificateEvent ? Omit<Event, keyof About> : never;

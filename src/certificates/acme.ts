@@ -5,12 +5,14 @@
  * poll, or hold an order; the certificate chart does.
  * Read first: `acme-library.ts`, how acme-client is driven; `acme-transport.ts`.
  */
+import type { Clock } from '../io/clock.ts';
 import type { Store } from '../store/store.ts';
 import { keepAccountUrl, keptAccount } from './acme-account.ts';
 import { AcmeError, acmeError, problemIn, recordOf, type AcmeProblem } from './acme-error.ts';
 import { acmeLibrary, badNonce, withTransport, type AcmeCall, type AcmeClient } from './acme-library.ts';
 import { AcmeTransport } from './acme-transport.ts';
 import { renewalId, windowIn, type RenewalAdvice } from './acme-renewal.ts';
+import { bounded } from './bounded.ts';
 
 export interface AuthorityOptions {
   readonly directoryUrl: string;
@@ -21,7 +23,7 @@ export interface AuthorityOptions {
   readonly store: Store;
   /** Where the account is in the store. */
   readonly accountKey: string;
-  readonly wallMs: () => number;
+  readonly clock: Clock;
 }
 
 export type OrderStatus = 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
@@ -61,11 +63,14 @@ export class AcmeAuthority {
   readonly #options: AuthorityOptions;
   readonly #transport: AcmeTransport;
   #client: Promise<AcmeClient> | null = null;
+  readonly #closing = new AbortController();
+  /** Settles when no registration is under way. */
+  #registering: Promise<unknown> = Promise.resolve();
 
   constructor(options: AuthorityOptions) {
     this.directoryUrl = options.directoryUrl;
     this.#options = options;
-    this.#transport = new AcmeTransport({ ca: options.ca, wallMs: options.wallMs });
+    this.#transport = new AcmeTransport({ ca: options.ca, wallMs: () => options.clock.wallMs() });
   }
 
   /** @param replaces the certificate that it will replace, as RFC 9773 §5 names it; null = none. */
@@ -145,8 +150,11 @@ export class AcmeAuthority {
     return { window, retryAfterMs };
   }
 
-  close(): void {
+  /** Resolves when nothing is left: no request, no write of a registration's. */
+  async close(): Promise<void> {
+    this.#closing.abort();
     this.#transport.close();
+    await this.#registering;
   }
 
   async #ordered(asked: Parameters<AcmeClient['createOrder']>[0], signal: AbortSignal): Promise<AcmeOrder> {
@@ -204,12 +212,23 @@ export class AcmeAuthority {
     }
   }
 
-  /** The client with its account; asked for once, again after a failure. */
+  /** The client with its account; asked for once, again after a failure. Whoever gives up leaves the others waiting. */
   #registered(signal: AbortSignal): Promise<AcmeClient> {
-    if (this.#client !== null) return this.#client;
-    const registering = this.#register(signal);
+    const registering = this.#client ?? this.#begin();
+    return bounded(() => registering, { clock: this.#options.clock, forMs: null, signal, who: 'the account' });
+  }
+
+  /** A registration is nobody's own: it ends with its deadline, or with this authority. */
+  #begin(): Promise<AcmeClient> {
+    const { clock } = this.#options;
+    const controller = new AbortController();
+    const work = this.#register(controller.signal);
+    this.#registering = Promise.allSettled([this.#registering, work]);
+    const bounds = { clock, forMs: registrationMs, signal: this.#closing.signal, who: 'the registration' };
+    const registering = bounded(() => work, bounds);
     this.#client = registering;
-    registering.catch(() => {
+    registering.catch((error: unknown) => {
+      controller.abort(error);
       if (this.#client === registering) this.#client = null;
     });
     return registering;
@@ -233,6 +252,9 @@ export class AcmeAuthority {
     return client;
   }
 }
+
+/** Directory, nonce and account, each perhaps repeated. */
+const registrationMs = 60_000;
 
 /** Times acme-client's own six tries. */
 const repeatsMax = 3;

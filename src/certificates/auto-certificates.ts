@@ -33,7 +33,7 @@ export interface AutoCertificatePorts {
 
 export class OrderedCertificates implements AutoCertificates {
   readonly #ports: AutoCertificatePorts;
-  readonly #challenges = new ChallengeBook();
+  readonly #challenges: ChallengeBook;
   readonly #onDemand: OnDemandCertificates;
   readonly #sets = new Map<string, NameSetCertificate>();
   readonly #authorities = new Map<string, Promise<AcmeAuthority>>();
@@ -45,10 +45,14 @@ export class OrderedCertificates implements AutoCertificates {
 
   constructor(plans: readonly TlsPlan[], ports: AutoCertificatePorts) {
     this.#ports = ports;
-    this.#onDemand = new OnDemandCertificates(
-      { clock: ports.clock, tell: (event) => ports.tell(event), open: (plan, name) => this.#openOnDemand(plan, name) },
-      ports.onDemand ?? onDemandLimits,
-    );
+    this.#challenges = new ChallengeBook(ports.clock);
+    const onDemand = {
+      clock: ports.clock,
+      tell: (event: CertificateEvent) => ports.tell(event),
+      find: (plan: AcmePlan, name: string) => this.#findOnDemand(plan, name),
+      open: (plan: AcmePlan, name: string) => this.#openOnDemand(plan, name),
+    };
+    this.#onDemand = new OnDemandCertificates(onDemand, ports.onDemand ?? onDemandLimits);
     this.#adopt(plans);
   }
 
@@ -121,8 +125,9 @@ export class OrderedCertificates implements AutoCertificates {
     this.#endWatch?.();
     this.#endWatch = null;
     await Promise.all([...[...this.#sets.values()].map((set) => set.stop()), this.#onDemand.stop(), ...this.#retiring]);
-    for (const opened of this.#authorities.values()) (await opened.catch(() => null))?.close();
+    const opened = [...this.#authorities.values()];
     this.#authorities.clear();
+    await Promise.all(opened.map(async (one) => (await one.catch(() => null))?.close()));
   }
 
   /** What serves already is looked after at once; of the rest a few at a time, so that a CA is not overrun by a start. */
@@ -174,8 +179,16 @@ export class OrderedCertificates implements AutoCertificates {
   async #openOnDemand(plan: AcmePlan, name: string): Promise<NameSetCertificate> {
     const set = this.#make(plan, [name], true);
     await this.#load(set);
-    if (this.#isStarted()) set.start();
     return set;
+  }
+
+  /** Most names that are sent are in no store, so the chart is made for those that are. */
+  async #findOnDemand(plan: AcmePlan, name: string): Promise<NameSetCertificate | null> {
+    const place = places.certificate(nameSetOf([name], plan.directoryUrl));
+    if ((await this.#ports.store.get(place)) === null) return null;
+    const set = this.#make(plan, [name], true);
+    await set.load();
+    return set.material === null ? null : set;
   }
 
   /** A store that cannot be read now is asked again by the chart. */
@@ -200,6 +213,7 @@ export class OrderedCertificates implements AutoCertificates {
   }
 
   #changed(key: string): void {
+    this.#onDemand.storeChanged();
     for (const set of [...this.#sets.values(), ...this.#onDemand.sets]) {
       if (places.certificate(set.set) === key) void set.lookAgain();
     }
@@ -221,7 +235,7 @@ export class OrderedCertificates implements AutoCertificates {
     const { directoryUrl, email, eab } = plan;
     const { store, clock } = this.#ports;
     const ca = plan.ca === null ? null : await textOf(plan.ca);
-    return new AcmeAuthority({ directoryUrl, ca, email, eab, store, accountKey, wallMs: () => clock.wallMs() });
+    return new AcmeAuthority({ directoryUrl, ca, email, eab, store, accountKey, clock });
   }
 }
 

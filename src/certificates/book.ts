@@ -59,6 +59,7 @@ class Book implements CertificateBook {
   readonly #options: BookOptions;
   readonly #sources = new Map<TlsPlan, Source>();
   readonly #toldExpiring = new Set<string>();
+  readonly #waiting = new WeakMap<object, Map<string, Promise<CertificateMaterial | null>>>();
   #all = new NameIndex([]);
   #timer: Timer | null = null;
   #isStopped = false;
@@ -88,7 +89,16 @@ class Book implements CertificateBook {
     const name = normalName(serverName);
     const own = source.find(name);
     if (own === null) return this.#all.find(name);
-    return own instanceof Promise ? own.then((found) => found ?? this.#all.find(name)) : own;
+    return own instanceof Promise ? this.#orAnother(own, name) : own;
+  }
+
+  /** One promise for all handshakes for a name that wait for the same answer. */
+  #orAnother(own: Promise<CertificateMaterial | null>, name: string): Answer {
+    const waiting = this.#waiting.get(own) ?? new Map<string, Promise<CertificateMaterial | null>>();
+    this.#waiting.set(own, waiting);
+    const answer = waiting.get(name) ?? own.then((found) => found ?? this.#all.find(name));
+    waiting.set(name, answer);
+    return answer;
   }
 
   tlsChallenge(serverName: string): CertificateMaterial | null {

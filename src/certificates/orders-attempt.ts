@@ -80,7 +80,7 @@ export class OrderAttempt {
       const authorization = await authority.authorization(url, signal);
       if (authorization.status === 'valid') continue;
       if (authorization.status !== 'pending') throw refusedName(authorization);
-      const published = await this.#ports.challenges.publish(authorization, this.#ports.plan(), turn);
+      const published = await this.#ports.challenges.publish(authorization, this.#ports.plan(), turn, signal);
       if (signal.aborted) {
         await published.withdraw();
         signal.throwIfAborted();

@@ -15,7 +15,7 @@ import type { AcmePlan } from '../routing/tls-plan.ts';
 import type { Store } from '../store/store.ts';
 import type { AcmeAuthority } from './acme.ts';
 import type { ChallengeBook } from './acme-challenges.ts';
-import { acmeError, problemOf, type AcmeProblem } from './acme-error.ts';
+import { acmeError, problemOf, recordOf, type AcmeProblem } from './acme-error.ts';
 import type { CertificateEvent, CertificateEventBody, CertificateStatus } from './acme-events.ts';
 import { OrderAttempt } from './orders-attempt.ts';
 import { HeldLock } from './orders-lock.ts';
@@ -43,7 +43,8 @@ export class NameSetCertificate {
   readonly #attempt: OrderAttempt;
   readonly #renewal: Renewal;
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #waiting = new Set<(material: CertificateMaterial | null) => void>();
+  /** One promise for all who wait, however many. */
+  #first: PromiseWithResolvers<CertificateMaterial | null> | null = null;
   #isStarted = false;
   #serving: CertificateMaterial | null = null;
   /** Found or fetched last, and to serve when the chart says so. */
@@ -80,12 +81,16 @@ export class NameSetCertificate {
     return this.#serving;
   }
 
+  /** True exactly when `stop` would lose nothing: what serves is in the store, and no order is under way. */
+  get isAtRest(): boolean {
+    return this.#serving !== null && this.#candidate === null && !this.#isAttempting();
+  }
+
   /** What serves, or what will when the attempt under way is over; null where it fails, or nothing is under way. */
   firstMaterial(): CertificateMaterial | null | Promise<CertificateMaterial | null> {
     if (this.#serving !== null || !this.#isStarted || !this.#isTrying()) return this.#serving;
-    const first: PromiseWithResolvers<CertificateMaterial | null> = Promise.withResolvers();
-    this.#waiting.add(first.resolve);
-    return first.promise;
+    this.#first ??= Promise.withResolvers();
+    return this.#first.promise;
   }
 
   /** Serves what an earlier run left. Before `start`, so that nothing has to be ordered for it. */
@@ -161,8 +166,8 @@ export class NameSetCertificate {
   }
 
   #answerWaiting(): void {
-    for (const resolve of this.#waiting) resolve(this.#serving);
-    this.#waiting.clear();
+    this.#first?.resolve(this.#serving);
+    this.#first = null;
   }
 
   #carryOut(command: CertificateCommand): void {
@@ -391,8 +396,6 @@ export class NameSetCertificate {
 /** `VALID.RENEWING.SAVING` of XState's nested value. */
 function leafOf(value: unknown): string {
   if (typeof value === 'string') return value;
-  if (typeof value !== 'object' || value === null) return '';
-  return Object.entries(value)
-    .map(([name, below]: readonly [string, unknown]) => `${name}.${leafOf(below)}`)
-    .join();
+  const below = Object.entries(recordOf(value));
+  return below.map(([name, inner]) => `${name}.${leafOf(inner)}`).join();
 }

@@ -7,13 +7,14 @@
 import type { Clock } from '../io/clock.ts';
 import type { CertificateMaterial } from '../io/tls/identity.ts';
 import type { CertificateProvider, TlsPlan } from '../routing/tls-plan.ts';
-import { AskedCertificates, refusedMs } from './asked.ts';
+import { AskedCertificates, askedNamesMax, refusedMs } from './asked.ts';
 import type { AutoCertificates } from './auto.ts';
 import { CertificateError } from './certificate-error.ts';
+import { CheckedOnce } from './checked-once.ts';
 import type { CertificateEvent } from './certificate-event.ts';
 import { ConfiguredCertificate, type ConfiguredPlan } from './configured.ts';
 import { isDevelopmentName, machineNames, type DevelopmentAuthority } from './development.ts';
-import { materialFromPem, type CheckedMaterial } from './material.ts';
+import type { CheckedMaterial } from './material.ts';
 import { NameIndex } from './names.ts';
 
 export type Answer = CertificateMaterial | null | Promise<CertificateMaterial | null>;
@@ -77,13 +78,10 @@ function configuredSource(
 }
 
 function providedSource(plan: TlsPlan, provide: CertificateProvider, ports: SourcePorts): Source {
-  const where = `what the function of ${plan.configPath} gave`;
+  const checked = new CheckedOnce(`what the function of ${plan.configPath} gave`, askedNamesMax);
   const ask = async (name: string): Promise<CertificateMaterial | null> => {
     const provided = await provide(name);
-    if (provided === null) return null;
-    const cert = { text: provided.cert, where };
-    const key = { text: provided.key, where };
-    return materialFromPem({ cert, key, passphrase: null }, ports.clock.wallMs()).material;
+    return provided === null ? null : checked.material(provided);
   };
   // Without a name there is nothing to ask the function for.
   return askedSource(plan, ask, null, ports);

@@ -12,6 +12,7 @@ import type { AccessPlan, DetectorPlan, ListenerPlan, ProxyPlan, RoutePlan } fro
 import { orderRoutes } from '../routing/route-table.ts';
 import { actionPlan } from './build-action.ts';
 import { authenticationPlan, httpMatchPlan, rewritePlan } from './build-http.ts';
+import { answerable, challengePorts, validationsAt } from './challenge-ports.ts';
 import type { Draft } from './draft.ts';
 import { askedProtocol, needsHttp } from './http-needs.ts';
 import type { Places } from './places.ts';
@@ -42,8 +43,8 @@ const storeDefault = 'file:./.sallyport';
 export const hostDefault = '::';
 
 export function buildPlan(parts: PlanParts): ProxyPlan {
-  const { config, timeouts, warnings } = parts;
-  const routes = config.routes.map((route, index) => routePlan(route, index, parts));
+  const { config, timeouts } = parts;
+  const { routes, warnings } = answerable(config.routes.map((route, index) => routePlan(route, index, parts)));
   return {
     listeners: listenerPlans(routes, parts),
     routes,
@@ -54,7 +55,7 @@ export function buildPlan(parts: PlanParts): ProxyPlan {
     trustedProxies: config.trustedProxies ?? [],
     storeFolder: resolve(parts.folder, (config.store ?? storeDefault).replace(/^file:/, '')),
     detectors: detectorPlans(parts),
-    warnings,
+    warnings: [...parts.warnings, ...warnings],
   };
 }
 
@@ -122,19 +123,11 @@ function setsLifetime({ timeouts }: RouteInput): boolean {
 }
 
 function listenerPlans(routes: readonly RoutePlan[], parts: PlanParts): readonly ListenerPlan[] {
-  const asked = routeListeners(routes, parts);
+  const ports = challengePorts(routes);
+  const asked = routeListeners(routes, ports, parts);
   const taken = new Set(asked.map(({ port }) => port));
-  const missing = new Map(challengePorts(routes).filter(([port]) => !taken.has(port)));
-  return [...asked, ...[...missing].map(([port, route]) => challengeListener(port, route, parts))];
-}
-
-/** Where authorities look for the answers to HTTP-01, and a route that makes them look. */
-function challengePorts(routes: readonly RoutePlan[]): readonly (readonly [number, RoutePlan])[] {
-  return routes.flatMap((route) => {
-    const certificate = route.tls?.certificate;
-    if (certificate?.type !== 'auto' || !certificate.acme.challenges.includes('http-01')) return [];
-    return [[certificate.acme.challengePort, route] as const];
-  });
+  const missing = [...ports].filter(([port]) => !taken.has(port));
+  return [...asked, ...missing.map(([port, route]) => challengeListener(port, route, parts))];
 }
 
 function challengeListener(port: number, { tls, configPath }: RoutePlan, { timeouts }: PlanParts): ListenerPlan {
@@ -146,11 +139,13 @@ function challengeListener(port: number, { tls, configPath }: RoutePlan, { timeo
     routes: [],
     timeouts: timeouts.proxy,
     isForChallenges: true,
+    validations: { http: true, tls: false },
   };
 }
 
 function routeListeners(
   routes: readonly RoutePlan[],
+  ports: ReadonlyMap<number, RoutePlan>,
   { config, timeouts, places }: PlanParts,
 ): readonly ListenerPlan[] {
   return [...routesByPort(routes, ({ match }) => match.ports)].map(([port, candidates]) => {
@@ -166,6 +161,7 @@ function routeListeners(
       routes: orderRoutes(candidates),
       timeouts: timeouts.listeners.get(port) ?? timeouts.proxy,
       isForChallenges: false,
+      validations: validationsAt({ port, routes: candidates }, ports),
     };
   });
 }

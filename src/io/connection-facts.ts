@@ -11,6 +11,7 @@ import type { RoutePlan } from '../routing/plan.ts';
 import type { Connection } from './connection.ts';
 import type { HandlerFacts } from './handlers/lifetime.ts';
 import type { Sighting } from './sniffer.ts';
+import { handlerTls } from './tls/secured-client.ts';
 
 /** @param route null: HTTP, whose routes are chosen request by request; until then the listener's deadlines hold. */
 export function routedFact(route: RoutePlan | null, sighting: Sighting, { listener, ageMs }: Facts): ConnectionFact {
@@ -36,7 +37,7 @@ export function handlerFacts({
   route,
   listener,
   client,
-  greeting: { sighting },
+  greeting: { sighting, tls },
 }: Connection): HandlerFacts {
   return {
     connectionId,
@@ -47,6 +48,7 @@ export function handlerFacts({
     protocol: sighting?.protocol ?? null,
     serverName: sighting?.preface?.serverName ?? null,
     path: null,
+    tls: handlerTls(tls),
   };
 }
 

@@ -116,6 +116,9 @@ export class Greeting implements PeekOwner {
         return this.#routed(outcome.route, outcome.sighting);
       case 'served':
         return this.#routed(null, outcome.sighting);
+      case 'validating':
+        if (this.#knows(outcome.token)) return this.#routed(null, { protocol: 'http', preface: null });
+        return this.concluded(outcome.otherwise);
     }
   }
 
@@ -142,7 +145,7 @@ export class Greeting implements PeekOwner {
 
   /** A certificate authority that validates a name is answered whatever the routes of the listener say. */
   #isChallenged(outcome: SniffOutcome): boolean {
-    if (this.#ports === null || this.tls !== null || outcome.kind === 'waiting') return false;
+    if (this.#ports === null || this.tls !== null || !('sighting' in outcome)) return false;
     const { sighting } = outcome;
     const serverName = serverNameOf(sighting);
     const isAsked = sighting.protocol === 'tls' && sighting.preface?.alpn.includes(challengeAlpn) === true;
@@ -150,6 +153,11 @@ export class Greeting implements PeekOwner {
     const material = this.#ports.identities.tlsChallenge(serverName);
     if (material !== null) this.#terminate({ kind: 'validation', serverName, material }, sighting);
     return material !== null;
+  }
+
+  /** True exactly when an authority is about to ask for the answer to that token. */
+  #knows(token: string): boolean {
+    return (this.#ports?.identities.httpChallenge(token) ?? null) !== null;
   }
 
   #terminate(order: TerminationOrder, sighting: Sighting): void {

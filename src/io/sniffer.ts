@@ -9,10 +9,12 @@ import { classify, type Classification } from '../protocols/classify.ts';
 import { sniffBytesMax, type Detector, type Preface } from '../protocols/detector.ts';
 import { mayBeginRequest } from '../protocols/http1.ts';
 import { canRefuse } from '../protocols/refusals.ts';
+import { validationTokenIn } from '../protocols/http-validation.ts';
 import type { RoutePlan } from '../routing/plan.ts';
 import type { Client, RouteDecision, RouteTable } from '../routing/route-table.ts';
 import type { TlsPlan } from '../routing/tls-plan.ts';
 import type { CloseReason } from '../machines/connection/close-reason.ts';
+import { challengeAlpn } from './termination.ts';
 
 /** What was learnt of the client so far. */
 export interface Sighting {
@@ -32,6 +34,8 @@ export type SniffOutcome =
       readonly alpn: readonly string[];
       readonly sighting: Sighting;
     }
+  /** An HTTP-01 validation where nothing serves HTTP. `otherwise`: what becomes of it unless the token is known. */
+  | { readonly kind: 'validating'; readonly token: string; readonly otherwise: SniffOutcome }
   /** `detail`: one clause for the record. */
   | {
       readonly kind: 'refused';
@@ -108,21 +112,46 @@ export class Sniffer {
     this.#known = known;
   }
 
-  /** The outcome that needs no byte, or null. */
+  /** The outcome that needs no byte, or null. Who may be an authority that validates is not refused before it spoke. */
   first(client: Client): SniffOutcome | null {
-    const decision = this.table.withoutBytes(client);
+    const outcome = this.#withoutBytes(client, this.table.withoutBytes(client));
+    const { validations } = this.table;
+    return outcome?.kind === 'refused' && (validations.http || validations.tls) ? null : outcome;
+  }
+
+  #withoutBytes(client: Client, decision: RouteDecision | null): SniffOutcome | null {
     if (decision === null || isRefusedInWords(decision)) return null;
     return this.#outcomeOf(client, decision, { protocol: null, preface: prefaceOf(client) });
   }
 
   /** @param ended true exactly when FIN has come. A detector that throws is the caller's to contain. */
   look(client: Client, prefix: Uint8Array, ended: boolean): SniffOutcome {
-    const early = this.table.withoutBytes(client);
-    const detectors = early === null ? this.table.detectors : this.#known;
-    const found = classify(detectors, prefix, ended);
+    const decision = this.table.withoutBytes(client);
+    const early = this.#withoutBytes(client, decision);
+    const usual =
+      early === null ? this.#seen(client, prefix, ended, decision !== null) : this.#late(early, prefix, ended);
+    if (usual.kind === 'served' || !this.table.validations.http) return usual;
+    const token = validationTokenIn(prefix);
+    if (token === null || (token === '' && ended)) return usual;
+    return token === '' ? mayValidate : { kind: 'validating', token, otherwise: usual };
+  }
+
+  /** A refusal that was put off, and comes as it would have come at once; unless it is TLS that asks for a validation. */
+  #late(refused: SniffOutcome, prefix: Uint8Array, ended: boolean): SniffOutcome {
+    if (!this.table.validations.tls || refused.kind !== 'refused') return refused;
+    const tls = this.#known.filter(({ name }) => name === 'tls');
+    const found = classify(tls, prefix, ended);
+    if (found.kind === 'needsMore') return { kind: 'waiting', answerable: false, suspected: null };
+    const sighting = sightingOf(found);
+    return sighting.preface?.alpn.includes(challengeAlpn) === true ? { ...refused, sighting } : refused;
+  }
+
+  /** @param isRefused no route will take it: it is looked at for the sake of an answer in its own protocol. */
+  #seen(client: Client, prefix: Uint8Array, ended: boolean, isRefused: boolean): SniffOutcome {
+    const found = classify(isRefused ? this.#known : this.table.detectors, prefix, ended);
     if (this.table.servesHttp) {
       const http = httpOf(found);
-      if (http !== null) return { kind: 'served', sighting: { protocol: http, preface: prefaceOf(client) } };
+      if (http !== null) return servedOf(http, client);
     }
     if (found.kind === 'needsMore') {
       const { suspected } = found;
@@ -141,8 +170,7 @@ export class Sniffer {
       return { kind: 'terminating', plan, alpn: this.table.offeredAlpn(subject, decision.route), sighting };
     }
     const known = this.#recognise(decision, sighting, prefix);
-    if (known.protocol === null && this.#isForHttp(decision, prefix))
-      return { kind: 'served', sighting: { protocol: 'http', preface: prefaceOf(client) } };
+    if (known.protocol === null && this.#isForHttp(decision, prefix)) return servedOf('http', client);
     return this.#outcomeOf(client, decision, known);
   }
 
@@ -172,6 +200,18 @@ export class Sniffer {
     if (found.kind === 'needsMore') return { protocol: found.suspected, preface: null };
     return sightingOf(found);
   }
+}
+
+const mayValidate: SniffOutcome = { kind: 'waiting', answerable: true, suspected: 'http' };
+
+/** What was agreed on in the handshake is what may be spoken; where nothing was, either version may (RFC 7301 §3.2). */
+function servedOf(protocol: 'http' | 'h2c', client: Client): SniffOutcome {
+  const agreed = client.tls?.alpn ?? null;
+  const sighting: Sighting = { protocol, preface: prefaceOf(client) };
+  const isOther = (agreed === 'h2' && protocol === 'http') || (agreed === 'http/1.1' && protocol === 'h2c');
+  if (!isOther) return { kind: 'served', sighting };
+  const detail = `the client agreed to speak ${agreed} and speaks ${protocol === 'http' ? 'HTTP/1.1' : 'HTTP/2'}`;
+  return { kind: 'refused', reason: 'downstream.malformed', route: null, sighting, detail };
 }
 
 /** True exactly when the route wants the client to be told no in its own protocol, for which it must speak first. */

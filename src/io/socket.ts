@@ -196,7 +196,7 @@ export class SocketLeg extends LegBase {
   }
 
   protected send(chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
-    if (this.inside !== null) return this.inside.send(lifetime === 'owned' ? chunk : Buffer.from(chunk));
+    if (this.inside !== null) return this.inside.send(chunk, lifetime);
     const hasRoom = this.socket.write(lifetime === 'owned' ? chunk : copied(chunk));
     if (this.socket.writableLength === 0) return true;
     // What waits to be written is the socket's now.

@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Fields } from '../protocols/http/message.ts';
+import type { TlsVersion } from './tls-plan.ts';
 
 /** What one header or query parameter must be: exact text, a glob (`*` any run of characters), or a regular expression. */
 export interface ValueCriterion {
@@ -77,6 +78,31 @@ export type AuthenticationPlan =
       readonly forwardCredentials: boolean;
     };
 
+/** What a handler is told about the TLS that ended here. */
+export interface HandlerTls {
+  readonly version: TlsVersion;
+  /** The suite's standard (IANA) name. */
+  readonly cipher: string;
+  /** What both agreed to speak; null = nothing was negotiated. */
+  readonly alpn: string | null;
+  /** SNI, normalised; null = none was sent. */
+  readonly serverName: string | null;
+  /** The certificate that the client showed, verified; null where it showed none. */
+  readonly client: HandlerCertificate | null;
+}
+
+export interface HandlerCertificate {
+  /** As RFC 4514 writes it, one line. */
+  readonly subject: string;
+  readonly issuer: string;
+  /** Hexadecimal in lower case. */
+  readonly serialNumber: string;
+  /** SHA-256 of the certificate, hexadecimal in lower case. */
+  readonly fingerprint: string;
+  /** Its alternative names: DNS names in lower case, addresses, URIs, mail addresses. */
+  readonly names: readonly string[];
+}
+
 /** What a handler is told about the connection or request it is given. */
 export interface HandlerContext {
   readonly connectionId: string;
@@ -89,6 +115,8 @@ export interface HandlerContext {
   /** SNI or Host, normalised. */
   readonly serverName: string | null;
   readonly path: PathMatch | null;
+  /** Null where the client came in clear text, or its TLS was passed through. */
+  readonly tls: HandlerTls | null;
   /**
    * Aborted when the client leaves or the exchange ends. What a listener of it throws is an uncaught exception of the
    * program's, as Node has it for every EventTarget.

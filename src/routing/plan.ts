@@ -129,6 +129,18 @@ export interface ListenerPlan {
   readonly timeouts: TimeoutsPlan;
   /** True exactly when it was made for HTTP-01 alone, because no route has the port (RFC 8555 §8.3). */
   readonly isForChallenges: boolean;
+  readonly validations: Validations;
+}
+
+/**
+ * The validations of certificate authorities that may come to a listener. They come before its routes and lists, so a
+ * client is not refused before its first bytes have shown that it is none.
+ */
+export interface Validations {
+  /** HTTP-01: an order names this port as its `challengePort`. */
+  readonly http: boolean;
+  /** TLS-ALPN-01: a route here has a certificate that is ordered so. */
+  readonly tls: boolean;
 }
 
 export interface ProxyPlan {

@@ -16,7 +16,7 @@ import { compileAccess } from './access.ts';
 import { type ExplainedTable, explainListener, type MatchExplanation, type MatchQuery } from './explain-match.ts';
 import { HostIndex, RankedList } from './host-index.ts';
 import type { HostPattern } from './match-host.ts';
-import type { DetectorPlan, ListenerPlan, RoutePlan } from './plan.ts';
+import type { DetectorPlan, ListenerPlan, RoutePlan, Validations } from './plan.ts';
 import { asksForPort } from './port-range.ts';
 import { offeredAlpn } from './offered-alpn.ts';
 import { orderCandidates, type Where } from './route-order.ts';
@@ -43,6 +43,8 @@ export interface RouteTable {
   /** The answer that needs no byte; null when bytes are needed. */
   withoutBytes(client: Client): RouteDecision | null;
   decide(subject: RouteSubject): RouteDecision;
+  /** Validations that may come before any route is asked; on the wire only. */
+  readonly validations: Validations;
   /** True exactly when HTTP connections of this listener are served request by request (`RoutePlan.needsHttp`). */
   readonly servesHttp: boolean;
   /** The route of one request. A forward action none of whose targets takes the request is no match. */
@@ -76,10 +78,12 @@ interface Entry extends RequestCandidate {
 
 const refusedRoute: RouteDecision = { kind: 'refused', reason: 'refused.route' };
 const refusedProtocol: RouteDecision = { kind: 'refused', reason: 'refused.protocol' };
+const noValidations: Validations = { http: false, tls: false };
 
 class CompiledTable implements RouteTable {
   readonly detectors: readonly Detector[];
   readonly serverFirstMs: number | null;
+  readonly validations: Validations;
   readonly servesHttp: boolean;
   readonly inside: CompiledTable | null;
   readonly #access: ReadonlyMap<RoutePlan, (ip: string) => boolean>;
@@ -111,6 +115,7 @@ class CompiledTable implements RouteTable {
       return entry;
     });
     this.#port = plan.port;
+    this.validations = where === 'wire' ? plan.validations : noValidations;
     const speaking = routes.filter(({ tls }) => where === 'inside' || tls === null);
     this.servesHttp = plan.isForChallenges || speaking.some((route) => route.needsHttp);
     this.#isForChallenges = plan.isForChallenges;

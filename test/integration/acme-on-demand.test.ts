@@ -37,7 +37,7 @@ async function demand(answer: (name: string) => boolean | Promise<boolean>): Pro
   const tell = (event: CertificateEvent) => {
     if (event.event === 'certificate.ask-refused') refusals.push(`${event.names.join()} ${event.reason}`);
   };
-  const onDemand = { concurrent: 3, perMinute: 6, names: 2, refusalMs: 300_000 };
+  const onDemand = { concurrent: 3, perMinute: 6, names: 2, refusalMs: 300_000, looks: 2, underWay: 20 };
   const certificates = new OrderedCertificates([plan], {
     store: world.store,
     clock,

@@ -11,6 +11,7 @@ import { createProxy, type RouteConfig } from '../../src/index.ts';
 import { wheelClock, type Clock } from '../../src/io/clock.ts';
 import { testAuthority, type TestCertificate } from '../support/certificates.ts';
 import { get, ok, readReply, ScriptedOrigin } from '../support/http-world.ts';
+import { ticketKeyLifeMs } from '../../src/io/tls/ticket-keys.ts';
 import { captureNodeHello } from '../support/tls-hello-capture.ts';
 import { authority, dialTls, handshakeFailure, TlsOrigin } from '../support/tls-world.ts';
 import { dialPeer, Origin, ProxyUnderTest } from '../support/world.ts';
@@ -383,16 +384,53 @@ test('a client certificate that has ended since is not believed because its sess
   expect(world.records[2]).toMatchObject({ reason: 'downstream.tls', code: 'CERT_HAS_EXPIRED' });
 });
 
-/** The wall clock says later than it is. */
-function shiftedClock(byMs: () => number): Clock {
+/** The wall clock, and perhaps the other one, say later than it is. */
+function shiftedClock(byMs: () => number, elapsedMs: () => number = () => 0): Clock {
   const clock = wheelClock();
   return {
     get armedCount() {
       return clock.armedCount;
     },
-    nowMs: () => clock.nowMs(),
+    nowMs: () => clock.nowMs() + elapsedMs(),
     wallMs: () => clock.wallMs() + byMs(),
-    arm: (delayMs, target, slot, sinceMs) => clock.arm(delayMs, target, slot, sinceMs),
+    arm: (delayMs, target, slot) => clock.arm(delayMs, target, slot),
     cancel: (timer) => clock.cancel(timer),
   };
 }
+
+test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+  'a client that uses each ticket once resumes every time, over a change of keys too, and not with one that is too old (%s)',
+  async (version) => {
+    await using origin = await ScriptedOrigin.start(() => ok('again'));
+    let nowMs = 0;
+    const clock = shiftedClock(
+      () => 0,
+      () => nowMs,
+    );
+    const route = await terminating(origin.port);
+    await using world = await ProxyUnderTest.start({ routes: [route], timeouts: { poolIdle: '50ms' } }, { clock });
+    let session: Buffer | undefined;
+    const visit = async (): Promise<boolean> => {
+      const client = await dialTls(world.port, {
+        minVersion: version,
+        maxVersion: version,
+        ...(session && { session }),
+      });
+      // TLS 1.3 brings its tickets behind the handshake.
+      const renewed: Promise<Buffer> = new Promise((resolve) => void client.socket.once('session', resolve));
+      client.send(get('/'));
+      await readReply(client);
+      session = version === 'TLSv1.3' ? await renewed : client.socket.getSession();
+      const isReused = client.socket.isSessionReused();
+      client.socket.destroy();
+      return isReused;
+    };
+    const visits: boolean[] = [];
+    for (let count = 0; count < 20; count += 1) visits.push(await visit());
+    expect(visits).toEqual([false, ...Array.from({ length: 19 }, () => true)]);
+    nowMs += ticketKeyLifeMs;
+    expect(await visit()).toBe(true);
+    nowMs += 2 * ticketKeyLifeMs;
+    expect(await visit()).toBe(false);
+  },
+);

@@ -11,10 +11,12 @@ import { problemIn } from '../../src/certificates/acme-error.ts';
 import { adviceIntervalMs, renewalTime, windowIn } from '../../src/certificates/acme-renewal.ts';
 import { AcmeTransport } from '../../src/certificates/acme-transport.ts';
 import { nameSetOf, places } from '../../src/certificates/orders-record.ts';
+import { StepClock } from '../../src/testing/step-clock.ts';
 import { acmePlan } from '../support/acme-world.ts';
 import { runs, seed } from '../support/fuzz.ts';
 
 const ca = { directoryUrl: 'https://ca.example/dir', directoryCa: '' };
+const live = new AbortController().signal;
 const token = 'DGyRejmCefe7v4NfDGDKfA';
 
 function authorization(type: string, name = 'a.example', itsToken = token): AcmeAuthorization {
@@ -24,8 +26,8 @@ function authorization(type: string, name = 'a.example', itsToken = token): Acme
 
 describe('answers to validations', () => {
   test('S07: a token is answered while it is pending, and nothing else ever is', async () => {
-    const book = new ChallengeBook();
-    const published = await book.publish(authorization('http-01'), acmePlan(ca), 0);
+    const book = new ChallengeBook(new StepClock());
+    const published = await book.publish(authorization('http-01'), acmePlan(ca), 0, live);
     expect(book.httpChallenge(token)).toBe(`${token}.thumbprint`);
     const others = [
       `${token}x`,
@@ -45,8 +47,8 @@ describe('answers to validations', () => {
   });
 
   test('S07: whatever is sent as a token, nothing but the pending one is answered', async () => {
-    const book = new ChallengeBook();
-    await book.publish(authorization('http-01'), acmePlan(ca), 0);
+    const book = new ChallengeBook(new StepClock());
+    await book.publish(authorization('http-01'), acmePlan(ca), 0, live);
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.webPath(), fc.constantFrom(token, `${token}=`, ` ${token}`)), (sent) => {
         expect(book.httpChallenge(sent)).toBe(sent === token ? `${token}.thumbprint` : null);
@@ -56,10 +58,10 @@ describe('answers to validations', () => {
   });
 
   test('a token that no CA would make is refused', async () => {
-    const book = new ChallengeBook();
+    const book = new ChallengeBook(new StepClock());
     for (const bad of ['../etc/passwd', 'a b', '', 'ä', 'a'.repeat(257)]) {
       const publishing = Promise.resolve().then(() =>
-        book.publish(authorization('http-01', 'a.example', bad), acmePlan(ca), 0),
+        book.publish(authorization('http-01', 'a.example', bad), acmePlan(ca), 0, live),
       );
       await expect(publishing).rejects.toThrow('a token that is none');
     }
@@ -67,9 +69,9 @@ describe('answers to validations', () => {
   });
 
   test('a TLS-ALPN-01 answer is for its name alone, and carries the proof (RFC 8737 §3)', async () => {
-    const book = new ChallengeBook();
+    const book = new ChallengeBook(new StepClock());
     const plan = acmePlan(ca, { challenges: ['tls-alpn-01'] });
-    const published = await book.publish(authorization('tls-alpn-01'), plan, 0);
+    const published = await book.publish(authorization('tls-alpn-01'), plan, 0, live);
     expect(book.tlsChallenge('A.example')?.names).toEqual(['a.example']);
     expect(book.tlsChallenge('b.example')).toBe(null);
     await published.withdraw();
@@ -77,7 +79,7 @@ describe('answers to validations', () => {
   });
 
   test('a kind that only one side has proves nothing, and says so', async () => {
-    const publishing = new ChallengeBook().publish(authorization('dns-01'), acmePlan(ca), 0);
+    const publishing = new ChallengeBook(new StepClock()).publish(authorization('dns-01'), acmePlan(ca), 0, live);
     await expect(publishing).rejects.toThrow('a.example: the CA offers dns-01; configured is http-01');
   });
 
@@ -91,7 +93,9 @@ describe('answers to validations', () => {
       },
     };
     const plan = acmePlan(ca, { challenges: ['dns-01'], dns });
-    await expect(new ChallengeBook().publish(authorization('dns-01'), plan, 0)).rejects.toThrow('the zone is locked');
+    await expect(new ChallengeBook(new StepClock()).publish(authorization('dns-01'), plan, 0, live)).rejects.toThrow(
+      'the zone is locked',
+    );
     expect(done).toEqual(['_acme-challenge.a.example']);
   });
 });

@@ -35,7 +35,13 @@ const head: RequestHead = {
   acceptsTrailers: false,
   isPersistent: true,
 };
-const facts: ForwardingFacts = { clientHost: '192.0.2.7', isTrustedPeer: false, scheme: 'http', listenerPort: 8080 };
+const facts: ForwardingFacts = {
+  clientHost: '192.0.2.7',
+  isTrustedPeer: false,
+  scheme: 'http',
+  listenerPort: 8080,
+  certificate: null,
+};
 const trusted: ForwardingFacts = { ...facts, isTrustedPeer: true };
 const way = (fields: Fields, given: ForwardingFacts, parts: Partial<RequestHead> = {}) =>
   new Forwarder(given).request({ ...head, ...parts, fields }).fields;
@@ -141,6 +147,19 @@ describe('what a forwarded message says about its way', () => {
       isPersistent: true,
     } as const;
     expect(forwardResponse(response)).toEqual({ ...response, fields: ['Date', 'x', 'Via', '1.0 sallyport'] });
+  });
+
+  test('what a trusted peer says of a certificate stands, and its own is not told for the client’s', () => {
+    const said = ['Client-Cert', ':AAAA:', 'Client-Cert-Chain', ':BBBB:'];
+    const certificate = Uint8Array.of(1, 2, 3, 255);
+    const theirs = { ...trusted, certificate };
+    expect(fieldValues(way(said, theirs), 'client-cert')).toEqual([':AAAA:']);
+    expect(fieldValues(way(said, theirs), 'client-cert-chain')).toEqual([':BBBB:']);
+    expect(fieldValues(way(noFields, theirs), 'client-cert')).toEqual([]);
+    expect(fieldValues(way([...said, 'CLIENT_CERT', 'x'], { ...facts, certificate }), 'client-cert')).toEqual([
+      ':AQID/w==:',
+    ]);
+    expect(way([...said, 'CLIENT_CERT', 'x', 'Client_Cert_Chain', 'x'], facts)).toEqual(ours);
   });
 
   test('only an offer of WebSocket is forwarded', () => {

@@ -63,7 +63,6 @@ export function routes(...wishes: readonly RouteWish[]): readonly RoutePlan[] {
       http: httpMatch(wish),
     },
     action: wish.action ?? forward({ match: null }),
-    isForChallenges: false,
     timeouts: timeouts(wish.serverFirst ?? null),
     interpreter: 'compiled',
     keepHalfOpen: false,
@@ -150,6 +149,7 @@ export function listener(plans: readonly RoutePlan[]): ListenerPlan {
     routes: plans,
     timeouts: timeouts(null),
     isForChallenges: false,
+    validations: { http: false, tls: false },
   };
 }
 

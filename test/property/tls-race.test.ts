@@ -21,9 +21,11 @@ describe.each([
   const plan = racePlan(interpreter);
   const coverage = new Coverage();
 
-  test('I1 to I13: no order of handshakes, certificates and ends leaves a leg, a timer or a slot behind', () => {
-    const property = fc.property(histories(40, tlsTerrain), (history) => coverage.add(runHistory(plan, history)));
-    fc.assert(property, { seed: seed(), numRuns: runs(usualRuns) });
+  test('I1 to I13: no order of handshakes, certificates and ends leaves a leg, a timer or a slot behind', async () => {
+    const property = fc.asyncProperty(histories(40, tlsTerrain), async (history) => {
+      coverage.add(await runHistory(plan, history));
+    });
+    await fc.assert(property, { seed: seed(), numRuns: runs(usualRuns) });
   }, 600_000);
 
   test('every leaf of TLS was entered, and every reason recorded that handshakes can cause', () => {

@@ -12,12 +12,11 @@ import { RaceLaws } from '../support/race-laws.ts';
 import type { PrefaceName } from '../support/race-plan.ts';
 import { leafOf, leftovers, nothingLeft, planFor } from '../support/race-stage.ts';
 import { tlsManners } from '../support/race-tls-client.ts';
-import { helloNames, tlsPortNames, tlsPorts } from '../support/race-tls-plan.ts';
+import { helloNames, homeOf, tlsPorts } from '../support/race-tls-plan.ts';
 import { RaceWorld, type RaceClient, type RaceWorldOptions } from '../support/race-world.ts';
 
 const busy: Season = {
-  ports: tlsPortNames,
-  prefaces: helloNames,
+  arrivals: helloNames.map((hello) => [homeOf(hello), hello] as const),
   manners: ['honest', 'honest', 'honest', 'honest', ...tlsManners],
   handshakeOf: (chance) => {
     const afterMs = chance.below(120);
@@ -98,14 +97,14 @@ describe.each(['compiled', 'xstate'] as const)('stopped under the %s interpreter
       expect(leafOf(world, client)).toBe(moment.leaf);
       const stopped = life.stop(timeoutMs);
       if (timeoutMs !== null) {
-        world.advance(timeoutMs - 1);
+        await world.pass(timeoutMs - 1);
         expect(leafOf(world, client)).toBe(moment.leaf);
       }
       await untilOver(world, stopped);
       expect(leftovers(world)).toEqual(nothingLeft);
       expect(world.records).toMatchObject([{ reason: 'operator.drained' }]);
       expect([client.leg.isOpen, client.received.length]).toEqual([false, 0]);
-      world.advance(1000);
+      await world.pass(1000);
       expect([leftovers(world), world.network.outside.size]).toEqual([nothingLeft, 0]);
     });
   });
@@ -116,7 +115,7 @@ describe.each(['compiled', 'xstate'] as const)('stopped under the %s interpreter
     const stopped = life.stop(1000);
     const refused = world.connect('terminated', 'helloRaw');
     client.send(90);
-    world.advance(95);
+    await world.pass(95);
     expect([leafOf(world, client), refused.sawFailure]).toEqual(['ESTABLISHED.TUNNEL.ACTIVE', 'ECONNREFUSED']);
     client.end();
     world.upstreams[0]?.end();

@@ -12,8 +12,7 @@ import { leftovers, nothingLeft } from '../support/race-stage.ts';
 
 /** Nobody's TLS ends here. */
 const plain: Season = {
-  ports: portNames,
-  prefaces: prefaceNames,
+  arrivals: portNames.flatMap((port) => prefaceNames.map((preface) => [port, preface] as const)),
   manners: [],
   handshakeOf: () => null,
   identityOf: () => found,

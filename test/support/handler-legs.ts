@@ -19,6 +19,7 @@ export const facts: HandlerFacts = {
   protocol: null,
   serverName: 'chat.example',
   path: null,
+  tls: null,
 };
 
 const rejections: unknown[] = [];

@@ -48,7 +48,7 @@ export class Coverage {
   }
 
   #table(): string {
-    const lines = (counts: Map<string, number>) => [...counts].map(([name, count]) => `${name} ${count}`);
+    const lines = (counts: Map<string, number>) => [...counts].map((entry) => entry.join(' '));
     const parts = [this.leaves, this.reasons, this.deeds].map((counts) => lines(counts).join('\n'));
     return [`${this.histories} histories`, ...parts].join('\n\n');
   }

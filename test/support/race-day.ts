@@ -31,8 +31,8 @@ export function seedsOf(usual: number): readonly number[] {
 }
 
 export interface Season {
-  readonly ports: readonly PortName[];
-  readonly prefaces: readonly PrefaceName[];
+  /** Where clients go to, and what they say there first. */
+  readonly arrivals: readonly (readonly [port: PortName, preface: PrefaceName])[];
   readonly manners: readonly TlsManner[];
   handshakeOf(chance: Chance): LegFaults['handshake'];
   identityOf(chance: Chance): IdentityPlan;
@@ -68,7 +68,7 @@ export async function live(interpreter: Interpreter, daySeed: number, season: Se
   const life = lifeOf(world, plan);
   await life.start();
   world.greet = (upstream) => upstream.send(chance.below(3) * chance.below(windowBytes * 2));
-  while (world.clients.length < clientsOfADay) anHourPasses(world, chance, season);
+  while (world.clients.length < clientsOfADay) await anHourPasses(world, chance, season);
   laws.check();
   await over(world, life, chance);
   laws.check();
@@ -105,12 +105,12 @@ function watch(world: RaceWorld): readonly string[] {
 }
 
 /** One thing happens, to anybody. */
-function anHourPasses(world: RaceWorld, chance: Chance, season: Season): void {
+async function anHourPasses(world: RaceWorld, chance: Chance, season: Season): Promise<void> {
   const client =
     world.clients[world.clients.length - 1 - chance.below(Math.min(40, Math.max(1, world.clients.length)))];
   const what = chance.below(100);
   if (what < 25) arrives(world, chance, season);
-  else if (what < 50) world.advance(chance.below(30));
+  else if (what < 50) await world.pass(chance.below(30));
   else if (what < 52) crash(world, chance);
   else if (client === undefined) return;
   else if (what < 53) world.connectionOf(client)?.hear(killed);
@@ -118,9 +118,10 @@ function anHourPasses(world: RaceWorld, chance: Chance, season: Season): void {
 }
 
 function arrives(world: RaceWorld, chance: Chance, season: Season): void {
-  const { ports, prefaces, manners } = season;
+  const { arrivals, manners } = season;
   const manner = manners.length === 0 ? undefined : chance.one(manners);
-  const client = world.connect(chance.one(ports), chance.one(prefaces), lieOf(chance, season), manner);
+  const [port, preface] = chance.one(arrivals);
+  const client = world.connect(port, preface, lieOf(chance, season), manner);
   // Whoever speaks TLS begins at once, as a rule.
   if (manner !== undefined && chance.below(3) > 0) client.sendPreface();
 }
@@ -149,13 +150,13 @@ function crash(world: RaceWorld, chance: Chance): void {
 /** A drain in the middle of it; whoever is left at its end is killed, and the proxy is over. */
 async function over(world: RaceWorld, life: ProxyLife, chance: Chance): Promise<void> {
   for (let at = 0; at < 5; at += 1) world.connect('plain');
-  world.advance(20);
+  await world.pass(20);
   const stopped = life.stop(200);
   expect(world.registry.live.size).toBeGreaterThan(0);
   for (let at = 0; at < 40; at += 1) {
     const client = chance.one(world.clients.slice(-40));
     someoneActs(world, chance, client);
-    world.advance(chance.below(4));
+    await world.pass(chance.below(4));
   }
   await untilOver(world, stopped);
 }
@@ -163,12 +164,12 @@ async function over(world: RaceWorld, life: ProxyLife, chance: Chance): Promise<
 /** Time goes on until the proxy is over. */
 export async function untilOver(world: RaceWorld, stopped: Promise<void>): Promise<void> {
   const progress = { isOver: false };
-  const over = stopped.finally(() => (progress.isOver = true));
+  const watched = stopped.finally(() => (progress.isOver = true));
   for (let turns = 0; !progress.isOver && turns < 100; turns += 1) {
-    world.advance(100);
+    await world.pass(100);
     await Promise.resolve();
   }
-  await over;
+  await watched;
 }
 
 function lieOf(chance: Chance, season: Season): Partial<LegFaults> {

@@ -1,8 +1,8 @@
 /**
  * Certificates without certificates: who is asked for one answers at once, late, never, not at all, or fails, as planned.
  *
- * A late answer is a promise that settles in a step of the clock and tells in that very step, because the world of a race
- * does not wait for microtasks. Everything that was handed out is kept, so that a law can ask whether it was used.
+ * A late answer is a promise that settles in a step of the clock; the world then waits until that was heard. Everything
+ * that was handed out is kept, so that a law can ask whether it was used.
  */
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../../src/io/clock.ts';
@@ -23,6 +23,8 @@ export class RaceIdentities implements TerminationPorts {
   /** What handshakes were to begin with. */
   readonly contexts: SecureContext[] = [];
   readonly identities: TerminationPorts['identities'];
+  /** True exactly when a promise was settled, and nobody has waited since for those who wait for it. */
+  hasSettled = false;
   readonly #clock: Clock;
 
   /** @param clock of the network, so that no answer is taken for a deadline. @param plan asked once for each question. */
@@ -48,20 +50,27 @@ export class RaceIdentities implements TerminationPorts {
 
   #answer(plan: IdentityPlan): CertificateMaterial | null | Promise<CertificateMaterial | null> {
     this.asked.set(plan.type, (this.asked.get(plan.type) ?? 0) + 1);
-    if (plan.type === 'never') return new SteppedPromise();
+    if (plan.type === 'never') return new Promise(() => undefined);
     const { type, afterMs } = plan;
-    if (afterMs === null) {
-      if (type === 'fails') throw new Error('the source of certificates failed');
-      return answers[type];
-    }
-    const promise = new SteppedPromise<CertificateMaterial | null>();
-    const settle = (): void => {
-      if (type === 'fails') promise.fail(new Error('the source of certificates failed'));
-      else promise.fulfil(answers[type]);
-    };
-    this.#clock.arm(afterMs, { onTimer: settle }, 0);
-    return promise;
+    if (afterMs === null) return answerOf(type);
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        this.hasSettled = true;
+        if (type === 'fails') reject(noSource());
+        else resolve(answers[type]);
+      };
+      this.#clock.arm(afterMs, { onTimer: settle }, 0);
+    });
   }
+}
+
+function answerOf(type: 'found' | 'none' | 'fails' | 'spoiled'): CertificateMaterial | null {
+  if (type === 'fails') throw noSource();
+  return answers[type];
+}
+
+function noSource(): Error {
+  return new Error('the source of certificates failed');
 }
 
 const material: CertificateMaterial = {
@@ -74,42 +83,3 @@ const material: CertificateMaterial = {
 };
 const spoiled: CertificateMaterial = { ...material, id: 'spoiled' };
 const answers = { found: material, spoiled, none: null } as const;
-
-/** A promise that tells while it is settled. Only what a caller with a callback for each outcome needs of it. */
-class SteppedPromise<Value> extends Promise<Value> {
-  readonly #callbacks: { readonly fulfilled: (value: Value) => void; readonly failed: (error: unknown) => void }[] = [];
-
-  constructor() {
-    super(() => undefined);
-  }
-
-  fulfil(value: Value): void {
-    for (const { fulfilled } of this.#callbacks) fulfilled(value);
-  }
-
-  fail(error: unknown): void {
-    if (this.#callbacks.length === 0) throw new Error('a rejection that nobody handles', { cause: error });
-    for (const { failed } of this.#callbacks) failed(error);
-  }
-
-  override then<Kept, Saved = never>(
-    onFulfilled?: ((value: Value) => Kept | PromiseLike<Kept>) | null,
-    onFailed?: ((reason: unknown) => Saved | PromiseLike<Saved>) | null,
-  ): Promise<Kept | Saved> {
-    const next = new SteppedPromise<Kept | Saved>();
-    this.#callbacks.push({
-      fulfilled: (value) => {
-        try {
-          onFulfilled?.(value);
-        } catch (error) {
-          next.fail(error);
-        }
-      },
-      failed: (error) => {
-        if (onFailed === null || onFailed === undefined) next.fail(error);
-        else onFailed(error);
-      },
-    });
-    return next;
-  }
-}

@@ -141,18 +141,18 @@ export class RaceLaws {
 
   /** What is to be secured is, on either side, before a byte of it is passed on; and nothing else is. */
   #secrets({ chart, connectionId, downstream, upstream, route, greeting }: Connection): void {
-    const isHandshaking = downstream instanceof MemoryLeg && downstream.handshake !== null && greeting.tls === null;
-    if (isHandshaking && chart.leaf === 'HALF_CLOSED.REFUSING') {
-      this.#broken('I5', `${connectionId} is refused in words in the middle of a handshake`);
+    if (chart.leaf === 'HALF_CLOSED.REFUSING') {
+      const isInHandshake = isBegun(downstream) && greeting.tls === null;
+      if (isInHandshake) this.#broken('I5', `${connectionId} is refused in words in the middle of a handshake`);
+      return;
     }
-    const isBefore = chart.state === 'ACCEPTED' || chart.state === 'SNIFFING' || chart.leaf === 'HALF_CLOSED.REFUSING';
-    if (isBefore || route === null) return;
-    const isOpened = downstream instanceof MemoryLeg && downstream.handshake !== null;
-    const isSealed = upstream instanceof MemoryLeg && upstream.handshake !== null;
+    if (chart.state === 'SNIFFING' || route === null) return;
+    const isOpened = isBegun(downstream);
     if (isOpened !== (route.tls !== null) || isOpened !== (greeting.tls !== null)) {
       this.#broken('I7', `${connectionId} is ${chart.leaf} by ${route.name}, and its TLS was not ended as that says`);
     }
-    if (upstream !== null && isSealed !== (route.tls !== null && route.tls.upstream !== null)) {
+    const isToSeal = route.tls?.mode === 'terminate-and-reencrypt';
+    if (upstream !== null && isBegun(upstream) !== isToSeal) {
       this.#broken('I7', `${connectionId} is ${chart.leaf} by ${route.name}, and its upstream not sealed as that says`);
     }
   }
@@ -312,6 +312,11 @@ export class RaceLaws {
       this.#broken('I6', `the ${name} saw FIN after ${received.length} of ${source.sent.length} bytes`);
     }
   }
+}
+
+/** True exactly when TLS was begun on it. */
+function isBegun(leg: Leg): boolean {
+  return leg instanceof MemoryLeg && leg.handshake !== null;
 }
 
 /** The protocols in which a client can be told no. Inside of TLS there are no alerts. */

@@ -20,16 +20,18 @@ import { RaceWorld, type RaceClient } from './race-world.ts';
 const clientsMax = 12;
 
 /** @throws LawBroken */
-export function runHistory(plan: ProxyPlan, history: History): RaceWorld {
+export async function runHistory(plan: ProxyPlan, history: History): Promise<RaceWorld> {
   const { lies, steps, finale, ...options } = history;
   const world = new RaceWorld({ plan, ...options });
   const laws = new RaceLaws(world, options.windowBytes);
   world.afterEvent = () => laws.check();
   for (const step of steps) {
-    takeStep(world, step, lies);
+    if (step.do === 'waits') await world.pass(step.ms);
+    else takeStep(world, step, lies);
+    await world.heard();
     laws.check();
   }
-  endOf(world, finale);
+  await endOf(world, finale);
   laws.check();
   expectNothingLeft(world);
   for (const connection of world.connections) expectHonestEnd(world, connection);
@@ -40,15 +42,12 @@ export function runHistory(plan: ProxyPlan, history: History): RaceWorld {
   return world;
 }
 
-function takeStep(world: RaceWorld, step: Step, lies: readonly Partial<LegFaults>[]): void {
+function takeStep(world: RaceWorld, step: Exclude<Step, { do: 'waits' }>, lies: readonly Partial<LegFaults>[]): void {
   const { clients } = world;
   switch (step.do) {
     case 'connects':
       if (clients.length >= clientsMax) return;
       world.connect(step.port, step.preface, lies[clients.length % lies.length], step.manner);
-      return;
-    case 'waits':
-      world.advance(step.ms);
       return;
     case 'ticks':
       world.tick(step.count);
@@ -90,7 +89,7 @@ function doDeed(deed: PeerDeed, client: RacePeer, upstream: RacePeer | null): vo
   else peer?.leg.resume();
 }
 
-function endOf(world: RaceWorld, finale: History['finale']): void {
+async function endOf(world: RaceWorld, finale: History['finale']): Promise<void> {
   world.isHonest = true;
   if (finale === 'finish') {
     const finish = (peer: RacePeer): void => {
@@ -100,7 +99,7 @@ function endOf(world: RaceWorld, finale: History['finale']): void {
     world.greet = finish;
     for (const peer of [...world.clients, ...world.upstreams]) finish(peer);
   }
-  world.advance(allDeadlinesMs);
+  await world.pass(allDeadlinesMs);
   // A silent connection without any limit is allowed to stay, and only that; an operator ends it.
   for (const connection of world.registry.live.values()) {
     if (connection.route?.name !== 'unbounded' || finale === 'finish' || connection.chart.state !== 'ESTABLISHED') {

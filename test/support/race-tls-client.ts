@@ -92,7 +92,8 @@ export class TlsRacePeer extends RacePeer {
   }
 
   protected override took(chunk: Uint8Array): void {
-    if (this.#isAnswered) return super.took(chunk);
+    // Whoever spoils the handshake is told so by an alert, and never gets inside.
+    if (this.#isAnswered) return this.isSincere ? super.took(chunk) : undefined;
     this.#answer = concat([this.#answer, chunk]);
     const [type, , , high = 0, low = 0] = this.#answer;
     if (type !== handshakeRecord && type !== alertRecord) {

@@ -84,6 +84,12 @@ export function upstreamsInside(port: string, preface: string): readonly string[
   return preface === 'helloPassed' ? [tlsHosts.passed] : [];
 }
 
+/** The port where such a hello is expected. */
+export function homeOf(hello: HelloName): TlsPortName {
+  if (hello === 'helloQuiet') return 'quiet';
+  return isInside(hello) ? 'inside' : 'terminated';
+}
+
 function isInside(preface: string): boolean {
   return preface === 'helloSilent' || (preface in greetings && preface !== 'helloQuiet');
 }

@@ -4,6 +4,7 @@
  *
  * Time goes on event by event, so that a law can be asked between any two.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { Acceptor, type ConnectionRegistry } from '../../src/io/acceptor.ts';
 import type { Connection } from '../../src/io/connection.ts';
 import type { Dialer } from '../../src/io/dialer.ts';
@@ -229,21 +230,42 @@ export class RaceWorld {
 
   /** Goes on, event by event. */
   advance(delayMs: number): void {
+    if (this.#goOn(this.clock.nowMs() + delayMs)) throw new Error('a promise was settled, for which `pass` waits');
+  }
+
+  /** As `advance`; whoever waits for a promise hears of it before the next event. */
+  async pass(delayMs: number): Promise<void> {
     const untilMs = this.clock.nowMs() + delayMs;
-    for (let events = 0; (this.clock.nextDueMs ?? Infinity) <= untilMs; events += 1) {
-      if (events > eventsMax) throw new Error(`more than ${eventsMax} events within ${delayMs} ms: a livelock`);
-      this.clock.runNext();
-      this.afterEvent();
-    }
-    this.clock.advance(untilMs - this.clock.nowMs());
+    while (this.#goOn(untilMs)) await this.heard();
+  }
+
+  /** Everybody who waited for a promise that is settled has heard of it. */
+  async heard(): Promise<void> {
+    if (!this.identities.hasSettled) return;
+    this.identities.hasSettled = false;
+    await turn();
     this.afterEvent();
   }
 
-  /** So many events, if they are due within a millisecond each. */
+  /** True exactly when a promise was settled on the way, and it stopped there. */
+  #goOn(untilMs: number): boolean {
+    for (let events = 0; (this.clock.nextDueMs ?? Infinity) <= untilMs; events += 1) {
+      if (events > eventsMax) throw new Error(`more than ${eventsMax} events by ${untilMs} ms: a livelock`);
+      this.clock.runNext();
+      this.afterEvent();
+      if (this.identities.hasSettled) return true;
+    }
+    this.clock.advance(untilMs - this.clock.nowMs());
+    this.afterEvent();
+    return false;
+  }
+
+  /** So many events, if they are due within a millisecond each; none after a promise was settled. */
   tick(count: number): void {
     for (let at = 0; at < count && (this.clock.nextDueMs ?? Infinity) <= this.clock.nowMs() + 1; at += 1) {
       this.clock.runNext();
       this.afterEvent();
+      if (this.identities.hasSettled) return;
     }
   }
 

@@ -20,6 +20,7 @@ export function headForUpstream(head: RequestHead, { holder, ports, verdict }: E
     isTrustedPeer: ports.isTrusted(holder.client.host),
     scheme: holder.tls === null ? 'http' : 'https',
     listenerPort: holder.localPort,
+    certificate: holder.tls?.peer?.der ?? null,
   });
   const forwarded = holder.forwarder.request(withOneHopLess(head));
   if (verdict?.kind !== 'forward') return forwarded;

@@ -12,6 +12,7 @@ import { isLastHop } from '../../protocols/http/max-forwards.ts';
 import { hasBody, type HttpProblem, type RequestHead, type ResponseHead } from '../../protocols/http/message.ts';
 import { ownAnswer, type OwnAnswer } from '../../protocols/http/own-answer.ts';
 import { reasonPhrase } from '../../protocols/http/reason-phrase.ts';
+import { validationPath } from '../../protocols/http-validation.ts';
 import type { PathMatch, RedirectAction, RespondAction } from '../../routing/http-plan.ts';
 import type { RoutePlan, TargetPlan } from '../../routing/plan.ts';
 import { redirectLocation } from '../../routing/rewrite.ts';
@@ -20,9 +21,6 @@ import type { AuthenticationOutcome } from '../authentication/authenticator.ts';
 import type { RouteClaim } from '../route-slots.ts';
 import { covers, type SecuredClient } from '../tls/secured-client.ts';
 import type { ExchangeHolder, ExchangePorts } from './exchange-ports.ts';
-
-/** RFC 8555 §8.3. */
-const challengePrefix = '/.well-known/acme-challenge/';
 
 export type Verdict =
   | {
@@ -66,7 +64,9 @@ export class Steering {
   start(): void {
     const { head, holder } = this.#owner;
     if (head === null) return;
-    if (head.target.startsWith(challengePrefix) && this.#answersChallenge(head)) return;
+    if (head.target.startsWith(validationPath) && this.#answersChallenge(head)) return;
+    // Here for a validation alone: the routes of the port carry their bytes unread.
+    if (!this.#table.servesHttp) return this.#refuse(null, 'refused.route', null);
     if (head.method === 'TRACE' && hasBody(head)) return this.#problem(tracedBody);
     const decision = this.#table.decideRequest({
       ip: holder.client.host,
@@ -184,7 +184,7 @@ export class Steering {
   /** Before routes, lists, redirects and whoever asks for a name: the authority that validates knows none of them. */
   #answersChallenge({ target, method }: RequestHead): boolean {
     if (method !== 'GET' && method !== 'HEAD') return false;
-    const text = this.#owner.ports.httpChallenge(target.slice(challengePrefix.length));
+    const text = this.#owner.ports.httpChallenge(target.slice(validationPath.length));
     if (text === null) return false;
     const body = Buffer.from(text);
     this.#respond(null, { head: headOf(200, ['Content-Type', 'application/octet-stream'], body.length), body });

@@ -152,6 +152,7 @@ export class TlsContexts implements ServerContexts, ClientContexts {
     const known = this.#servers.get(key);
     if (known !== undefined) return known;
     const context = createSecureContext({ ...certificateOf(material), ...this.#policyOptions(policy), ticketKeys });
+    this.#tickets.serve(context);
     this.#servers.set(key, context);
     return context;
   }

@@ -7,7 +7,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { Handshake } from '../leg.ts';
+import type { ChunkLifetime, Handshake } from '../leg.ts';
 import { pieceBytes, PieceQueue } from '../piece-queue.ts';
 import type { Secured } from './identity.ts';
 import { peerOf, securedBy } from './peer-certificate.ts';
@@ -64,10 +64,15 @@ export class TlsPart {
     keepSession(this.#how, { session, peer: this.#secured.peer });
   }
 
-  /** False when the writer should stop until `pump` has said true. The bytes are the socket's to keep. */
-  send(bytes: Uint8Array): boolean {
-    if (bytes.length <= pieceBytes && this.#queue.bytes === 0 && !this.socket.writableNeedDrain)
-      return this.socket.write(bytes);
+  /**
+   * False when the writer should stop until `pump` has said true. What is written while nothing waits is encrypted, or
+   * copied by Node, before the write returns (TLSWrap::DoWrite): a shared chunk need not be copied for it.
+   */
+  send(chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
+    const fits = chunk.length <= pieceBytes && this.#queue.bytes === 0 && !this.socket.writableNeedDrain;
+    if (fits && this.socket.writableLength === 0) return this.socket.write(chunk);
+    const bytes = lifetime === 'owned' ? chunk : Buffer.from(chunk);
+    if (fits) return this.socket.write(bytes);
     this.#queue.push(bytes);
     return this.#queue.pump(this.socket);
   }

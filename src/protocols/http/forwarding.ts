@@ -1,10 +1,11 @@
 /**
- * What a forwarded message says about its way: X-Forwarded-*, Forwarded, Via.
+ * What a forwarded message says about its way: X-Forwarded-*, Forwarded, Via, Client-Cert.
  *
  * Decides whom to believe. From a trusted proxy the chain is kept and the peer appended, and what it said about scheme,
- * host and port stands; from anybody else all of it is dropped, X-Real-IP too, and ours is written.
+ * host, port and certificate stands; from anybody else all of it is dropped, X-Real-IP too, and ours is written. A trusted
+ * proxy's own certificate is not the client's, and never written for it.
  * Must never do: take a field of the client's for the truth, or add one field twice.
- * @see RFC 7239, RFC 9110 §7.6.3
+ * @see RFC 7239, RFC 9110 §7.6.3, RFC 9440
  */
 import { isNamed } from './fields.ts';
 import { noFields, type Fields, type HttpVersion, type RequestHead, type ResponseHead } from './message.ts';
@@ -18,12 +19,16 @@ export interface ForwardingFacts {
   readonly scheme: 'http' | 'https';
   /** The port that the client connected to. */
   readonly listenerPort: number;
+  /** The verified certificate that the peer showed, DER; null where it showed none. */
+  readonly certificate: Uint8Array | null;
 }
 
 /** Tells the upstreams of one connection about its client. What is the same for every request is written once. */
 export class Forwarder {
   readonly #facts: ForwardingFacts;
   readonly #client: Node;
+  /** The value of Client-Cert; null where there is none to tell of. */
+  readonly #certificate: string | null;
   /** What is added where no proxy before us has said anything, for the authority and version asked for last. */
   #own: Fields = noFields;
   #ownAuthority: string | null = null;
@@ -32,6 +37,8 @@ export class Forwarder {
   constructor(facts: ForwardingFacts) {
     this.#facts = facts;
     this.#client = nodeOf(facts.clientHost);
+    const { certificate, isTrustedPeer } = facts;
+    this.#certificate = certificate === null || isTrustedPeer ? null : byteSequence(certificate);
   }
 
   /**
@@ -81,6 +88,7 @@ export class Forwarder {
     // A trusted peer that spoke of the client in X-Forwarded-For alone must not be contradicted by a shorter story.
     if (said.forwarded !== '' || said.for === '')
       out.push('Forwarded', appended(said.forwarded, forwardedElement(quoted, head.authority, scheme)));
+    if (this.#certificate !== null) out.push('Client-Cert', this.#certificate);
     out.push('Via', viaText(head.version));
     return out;
   }
@@ -118,12 +126,28 @@ function appended(before: string, value: string): string {
 
 const prefix = 'x-forwarded-';
 
-/** X-Forwarded-*, X-Real-IP, Forwarded. The first letter rules out nearly every field. */
+/** X-Forwarded-*, X-Real-IP, Forwarded, Client-Cert, Client-Cert-Chain. The first letter rules out nearly every field. */
 function isAboutTheWay(name: string): boolean {
   const first = name.charCodeAt(0) | 0x20;
   if (first === 0x66) return isNamed(name, 'forwarded');
+  if (first === 0x63) return isCertificate(name);
   if (first !== 0x78 || name.charCodeAt(1) !== 0x2d) return false;
   return isNamed(name, 'x-real-ip') || isNamed(name.slice(0, prefix.length), prefix);
+}
+
+/** With `_` too, because programs behind CGI and its like cannot tell it from `-`, and believe what they read. */
+function isCertificate(name: string): boolean {
+  if (name.length !== clientCert.length && name.length !== clientCertChain.length) return false;
+  const written = name.replaceAll('_', '-');
+  return isNamed(written, clientCert) || isNamed(written, clientCertChain);
+}
+
+const clientCert = 'client-cert';
+const clientCertChain = 'client-cert-chain';
+
+/** As RFC 8941 §3.3.5 writes bytes. */
+function byteSequence(bytes: Uint8Array): string {
+  return `:${Buffer.from(bytes).toString('base64')}:`;
 }
 
 interface Node {

@@ -14,6 +14,8 @@ import { type FieldScanner, offsetsPerField } from './field-scanner.ts';
 const dropped: ReadonlySet<string> = new Set([
   'authorization',
   'cache-control',
+  'client-cert',
+  'client-cert-chain',
   'content-encoding',
   'content-range',
   'content-type',
