@@ -132,7 +132,8 @@ export class ChallengeBook {
       await bounded(() => publishing, { clock, forMs: null, signal, who: 'acme.dns.publish' });
     } catch (error) {
       // Half of it may be there; the rest may come when nobody waits any more, and a later attempt may want the same.
-      if (signal.aborted) publishing.then(() => this.#records.has(key) || dns.withdraw(record)).catch(() => undefined);
+      const withdrawLate = () => (this.#records.has(key) ? undefined : dns.withdraw(record));
+      if (signal.aborted) publishing.then(withdrawLate).catch(() => undefined);
       await withdraw().catch(() => undefined);
       const why = error instanceof Error ? error.message : String(error);
       throw acmeError('challenge', `${record.name}: the record was not published: ${why}`, error);

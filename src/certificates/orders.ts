@@ -115,8 +115,7 @@ export class NameSetCertificate {
   async lookAgain(): Promise<void> {
     if (!this.#isLive()) return;
     const found = await this.#kept.better(this.#serving).catch(() => null);
-    if (found === null || !this.#isLive() || found.id === this.#candidate?.material.id) return;
-    if (this.#isAttempting()) return;
+    if (found === null || !this.#isLive() || this.#isAttempting() || found.id === this.#candidate?.material.id) return;
     this.#candidate = { material: found, isFetched: false, isSaved: true };
     this.#tell({ type: 'certificate.found' });
   }
@@ -396,6 +395,6 @@ export class NameSetCertificate {
 /** `VALID.RENEWING.SAVING` of XState's nested value. */
 function leafOf(value: unknown): string {
   if (typeof value === 'string') return value;
-  const below = Object.entries(recordOf(value));
-  return below.map(([name, inner]) => `${name}.${leafOf(inner)}`).join();
+  const [entry = ['', '']] = Object.entries(recordOf(value));
+  return `${entry[0]}.${leafOf(entry[1])}`;
 }

@@ -32,6 +32,12 @@ routes:
   #   match: { ports: 8081, path: /health }
   #   action: { type: respond, body: ok }
 
+  # HTTPS that ends here, with a certificate of yours (or \`certificate: auto\` and a top-level \`acme: { email }\`).
+  # - name: site
+  #   match: { ports: 8444, domains: example.com }
+  #   action: { type: forward, target: { host: 127.0.0.1, port: 3000 } }
+  #   tls: { mode: terminate, certificate: { cert: ./example.pem, key: ./example.key } }
+
   # TLS, routed by the name the client asks for and passed on unopened.
   # - name: api
   #   match: { ports: 8443, domains: [api.example.com, "*.api.example.com"], protocol: tls }

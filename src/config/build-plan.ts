@@ -95,7 +95,7 @@ function routePlan(
       configPath: places.describe(['routes', index, ...tlsPath(asking.raw)]),
     }),
     access: accessPlan(route.security ?? route.action.security),
-    maxConnections: (route.security ?? route.action.security)?.maxConnections ?? null,
+    maxConnections: capOf(route),
     rewrite: rewritePlan(route.action.rewrite),
     authentication: authenticationOf(route, index, places, folder),
   };
@@ -116,6 +116,10 @@ function accessPlan(security: RouteInput['security']): AccessPlan | null {
   const { ipAllowList, ipBlockList } = security ?? {};
   if (ipAllowList === undefined && ipBlockList === undefined) return null;
   return { allow: ipAllowList ?? null, block: ipBlockList ?? [] };
+}
+
+function capOf({ security, action }: RouteInput): number | null {
+  return (security ?? action.security)?.maxConnections ?? null;
 }
 
 function setsLifetime({ timeouts }: RouteInput): boolean {

@@ -22,9 +22,11 @@
  *    `owned` chunk and must copy what it cannot pass on of a `shared` one.
  * 10. After `pause()` returns no chunk is delivered until `resume()`.
  * 11. `secure` begins TLS in place, once, before `bytes$` is subscribed: what is held is the handshake's first bytes. Then
- *     `secured` comes exactly once, unless the leg fails (a broken handshake is a failure, its alert sent) or is let go;
- *     from there on the leg holds, delivers, writes and counts what is inside. `close_notify` is FIN. Until `secured`
- *     no `held` and no `ended` is told: FIN during a handshake is a failure.
+ *     `secured` comes exactly once, unless the leg fails (a broken handshake is a failure) or is let go; from there on the
+ *     leg holds, delivers, writes and counts what is inside. `close_notify` is FIN. Until `secured` no `held` and no `ended`
+ *     is told: FIN during a handshake is a failure. The alert of a broken handshake is sent where OpenSSL breaks it; where
+ *     verification does, because a certificate was shown and does not hold, Node has none to send, and the peer sees the
+ *     connection end. TCP's FIN without `close_notify` is FIN as well: Node does not tell them apart.
  */
 import type { SecureContext } from 'node:tls';
 import type { Observable, Observer } from 'rxjs';

@@ -41,10 +41,12 @@ describe('the version of HTTP that was agreed on', () => {
         const client = await dialTls(world.port, { ALPNProtocols: [alpn] });
         expect(client.socket.alpnProtocol).toBe(alpn);
         client.send(bytes);
+        await Promise.race([client.ended, client.closed]);
+        client.end();
         await client.closed;
         // No SETTINGS, and of HTTP/1.1 nothing but the refusal.
         expect(client.text).toMatch(alpn === 'h2' ? /^HTTP\/1\.1 400 / : /^$/);
-        expect(await world.closed(1)).toMatchObject([{ reason: 'downstream.malformed', cause, exchanges: 0 }]);
+        expect(await world.closed(1)).toMatchObject([{ reason: 'downstream.malformed', cause }]);
       }
     },
   );
@@ -112,13 +114,15 @@ describe('the certificate of a client', () => {
   test('S01: handlers of both kinds are told of the handshake and of the certificate', async () => {
     const shown = await (await clients).issue(['client.example']);
     const { serialNumber, fingerprint256 } = new X509Certificate(shown.cert);
+    const someName: unknown = expect.stringContaining('CN=');
     const client = {
-      subject: expect.stringContaining('CN='),
-      issuer: expect.stringContaining('CN='),
+      subject: someName,
+      issuer: someName,
       serialNumber: serialNumber.toLowerCase(),
       fingerprint: fingerprint256.replaceAll(':', '').toLowerCase(),
       names: ['client.example'],
     };
+    const someCipher: unknown = expect.stringMatching(/^TLS_/);
     const told: HandlerContext['tls'][] = [];
     const socketHandler: RouteConfig['action'] = {
       type: 'handler',
@@ -151,7 +155,7 @@ describe('the certificate of a client', () => {
       await world.closed(2);
       const common = {
         version: 'TLSv1.3',
-        cipher: expect.stringMatching(/^TLS_/),
+        cipher: someCipher,
         alpn: action === socketHandler ? null : 'http/1.1',
         serverName: 'a.example',
       };

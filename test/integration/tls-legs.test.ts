@@ -90,33 +90,37 @@ describe('openssl as a client', () => {
       expect(said.out).toMatch(/^closed$/m);
     });
 
-  peerTest('openssl', 'resumes by the tickets of both versions, until their key and the next have had their time', async () => {
-    await using server = await tlsServer((leg, watch) => {
-      watch.take();
-      watch.onFact = (fact) => {
-        if (fact.type !== 'secured') return;
-        leg.write(bytesOf('hello\n'), 'owned');
-        leg.end();
-      };
-    });
-    for (const version of ['-tls1_2', '-tls1_3']) {
-      const session = join(folder, `session${version}`);
-      for (let count = 0; count < 10; count += 1) {
-        const saved = count === 0 ? [] : ['-sess_in', session];
-        await run(peerPath('openssl'), client(server, version, '-ign_eof', '-sess_out', session, ...saved));
+  peerTest(
+    'openssl',
+    'resumes by the tickets of both versions, until their key and the next have had their time',
+    async () => {
+      await using server = await tlsServer((leg, watch) => {
+        watch.take();
+        watch.onFact = (fact) => {
+          if (fact.type !== 'secured') return;
+          leg.write(bytesOf('hello\n'), 'owned');
+          leg.end();
+        };
+      });
+      for (const version of ['-tls1_2', '-tls1_3']) {
+        const session = join(folder, `session${version}`);
+        for (let count = 0; count < 10; count += 1) {
+          const saved = count === 0 ? [] : ['-sess_in', session];
+          await run(peerPath('openssl'), client(server, version, '-ign_eof', '-sess_out', session, ...saved));
+        }
       }
-    }
-    const resumed = server.watches.map(({ facts }) =>
-      facts.some((fact) => fact.type === 'secured' && fact.by.isResumed),
-    );
-    // All but the first of each version: 18 of 18.
-    expect(resumed).toEqual([false, ...Array<boolean>(9).fill(true), false, ...Array<boolean>(9).fill(true)]);
-    server.clock.advance(2 * ticketKeyLifeMs);
-    const session = join(folder, 'session-tls1_3');
-    await run(peerPath('openssl'), client(server, '-tls1_3', '-ign_eof', '-sess_in', session));
-    const last = server.watches.at(-1)?.facts.find(({ type }) => type === 'secured');
-    expect(last).toMatchObject({ by: { isResumed: false } });
-  });
+      const resumed = server.watches.map(({ facts }) =>
+        facts.some((fact) => fact.type === 'secured' && fact.by.isResumed),
+      );
+      // All but the first of each version: 18 of 18.
+      expect(resumed).toEqual([false, ...Array<boolean>(9).fill(true), false, ...Array<boolean>(9).fill(true)]);
+      server.clock.advance(2 * ticketKeyLifeMs);
+      const session = join(folder, 'session-tls1_3');
+      await run(peerPath('openssl'), client(server, '-tls1_3', '-ign_eof', '-sess_in', session));
+      const last = server.watches.at(-1)?.facts.find(({ type }) => type === 'secured');
+      expect(last).toMatchObject({ by: { isResumed: false } });
+    },
+  );
 
   peerTest(
     'openssl',

@@ -158,6 +158,19 @@ describe('the book', () => {
     expect(opened.book.tlsChallenge('A.Example')?.id).toBe('a.example');
   });
 
+  test('all handshakes for a name that wait for the same answer hold one promise', async () => {
+    const first: PromiseWithResolvers<CertificateMaterial | null> = Promise.withResolvers();
+    const auto = tlsPlan({ type: 'auto', names: ['a.example', 'b.example'], acme });
+    const port = { materialFor: () => first.promise, httpChallenge: () => null, tlsChallenge: () => null };
+    const another = pemPlan(await (await testAuthority()).issue(['b.example']));
+    await using opened = await bookOf(systemClock(), [auto, another], { auto: port });
+    const answers = ['a.example', 'A.example', 'b.example'].map((name) => opened.book.identityFor(auto, name));
+    expect(answers[1]).toBe(answers[0]);
+    first.resolve(null);
+    const found = [await answers[0], await answers[1], await answers[2]];
+    expect(found.map((one) => one?.names)).toEqual([undefined, undefined, ['b.example']]);
+  });
+
   test('a certificate that is near its end is told once, at load or when it comes near, until the book is stopped', async () => {
     const issued = await (await testAuthority()).issue(['a.example'], { from: -1, to: 30 });
     const nowMs = systemClock().wallMs();
@@ -231,6 +244,23 @@ describe('certificates from a function', () => {
     await using opened = await bookOf(new StepClock(), [plan]);
     expect(await opened.book.identityFor(plan, 'a.example')).toBe(null);
     expect(opened.events).toMatchObject([{ event: 'certificate.rejected', code: 'SALLYPORT_CERTIFICATE_KEY' }]);
+  });
+
+  test('one certificate for many names is checked once, and is one material; a bad one is refused each time', async () => {
+    const authority = await testAuthority();
+    const [good, other] = [await authority.issue(['*.example']), await authority.issue(['*.example'])];
+    const provide: CertificateProvider = (name) => ({
+      cert: good.cert,
+      key: name.startsWith('x') ? other.key : good.key,
+    });
+    const plan = tlsPlan({ type: 'function', provide });
+    await using opened = await bookOf(new StepClock(), [plan]);
+    const [a, b, x, y] = await Promise.all(
+      ['a.example', 'b.example', 'x.example', 'xx.example'].map(async (name) => opened.book.identityFor(plan, name)),
+    );
+    expect(a?.names).toEqual(['*.example']);
+    expect(b).toBe(a);
+    expect([x, y]).toEqual([null, null]);
   });
 
   test('a function that never answers is given up, however many wait; and at most so many questions are open', async () => {

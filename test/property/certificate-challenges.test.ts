@@ -3,6 +3,7 @@
  *
  * Read first: src/certificates/acme-challenges.ts, src/certificates/acme-renewal.ts.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AcmeAuthorization } from '../../src/certificates/acme.ts';
@@ -97,6 +98,48 @@ describe('answers to validations', () => {
       'the zone is locked',
     );
     expect(done).toEqual(['_acme-challenge.a.example']);
+  });
+
+  test('a DNS that hangs is waited for until the step ends; what it publishes late is withdrawn, unless it is wanted again', async () => {
+    const publications: (() => void)[] = [];
+    let withdrawals = 0;
+    const dns = {
+      publish: () => new Promise<void>((resolve) => void publications.push(resolve)),
+      withdraw: async () => void (withdrawals += 1),
+    };
+    const plan = acmePlan(ca, { challenges: ['dns-01'], dns });
+    const book = new ChallengeBook(new StepClock());
+    const attempt = (signal: AbortSignal) => book.publish(authorization('dns-01'), plan, 0, signal);
+    const [first, second] = [new AbortController(), new AbortController()];
+    const given = [attempt(first.signal)];
+    first.abort();
+    await expect(given[0]).rejects.toThrow('not waited for');
+    expect(withdrawals).toBe(1);
+    const again = attempt(live);
+    publications[0]?.();
+    publications[1]?.();
+    const published = await again;
+    await turn();
+    expect(withdrawals).toBe(1);
+    await published.withdraw();
+    const last = attempt(second.signal);
+    second.abort();
+    await expect(last).rejects.toThrow('not waited for');
+    expect(withdrawals).toBe(3);
+    publications[2]?.();
+    await turn();
+    expect(withdrawals).toBe(4);
+  });
+
+  test('the withdrawal of a DNS record is waited for five seconds', async () => {
+    const clock = new StepClock();
+    const dns = { publish: () => Promise.resolve(), withdraw: () => new Promise<void>(() => undefined) };
+    const plan = acmePlan(ca, { challenges: ['dns-01'], dns });
+    const published = await new ChallengeBook(clock).publish(authorization('dns-01'), plan, 0, live);
+    const withdrawn = published.withdraw();
+    clock.advance(5_000);
+    await expect(withdrawn).rejects.toThrow('within 5 s');
+    expect(clock.armedCount).toBe(0);
   });
 });
 

@@ -233,6 +233,7 @@ describe('what is written', () => {
 
   test('trailers that frame or route are not clean, and those that only mean something before a body are dropped', () => {
     expect(readTrailers(['grpc-status', '0', 'authorization', 'x'])).toEqual(['grpc-status', '0']);
+    expect(readTrailers(['client-cert', ':AAAA:', 'client-cert-chain', ':AAAA:'])).toEqual([]);
     expect(typeof readTrailers(['content-length', '0'])).toBe('string');
     expect(typeof readTrailers([':path', '/'])).toBe('string');
     expect(typeof readTrailers(['x', 'a\nb'])).toBe('string');

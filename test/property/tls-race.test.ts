@@ -11,12 +11,13 @@ import { runs, seed } from '../support/fuzz.ts';
 import { Coverage, leavesOf, type Deed } from '../support/race-coverage.ts';
 import { histories } from '../support/race-history.ts';
 import { racePlan } from '../support/race-plan.ts';
+import { leafOf, leftovers, nothingLeft, recordOf, stage } from '../support/race-stage.ts';
 import { runHistory } from '../support/race-run.ts';
 import { tlsTerrain } from '../support/race-tls-history.ts';
 
 describe.each([
-  ['compiled', 800],
-  ['xstate', 250],
+  ['compiled', 700],
+  ['xstate', 220],
 ] as const)('swarms of handshakes under the %s interpreter', (interpreter, usualRuns) => {
   const plan = racePlan(interpreter);
   const coverage = new Coverage();
@@ -27,6 +28,22 @@ describe.each([
     });
     await fc.assert(property, { seed: seed(), numRuns: runs(usualRuns) });
   }, 600_000);
+
+  test.each([
+    ['end', 'downstream.tls'],
+    ['close', 'downstream.tls'],
+    ['reset', 'downstream.reset'],
+  ] as const)('L20: a client that goes by %s in the middle of its handshake is let go of at once', (way, reason) => {
+    const world = stage(interpreter);
+    const client = world.connect('terminated', 'helloRaw', {}, 'mute');
+    client.sendPreface();
+    world.advance(3);
+    expect(leafOf(world, client)).toBe('SNIFFING.TLS_HANDSHAKE');
+    client[way]();
+    world.advance(1);
+    expect(recordOf(world, client)).toMatchObject({ reason, state: 'SNIFFING', upstream: null });
+    expect(leftovers(world)).toEqual(nothingLeft);
+  });
 
   test('every leaf of TLS was entered, and every reason recorded that handshakes can cause', () => {
     expect(coverage.missed(leavesOf.tls, reachableReasons, deeds)).toEqual([]);

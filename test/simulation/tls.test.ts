@@ -47,7 +47,7 @@ describe.each(seedsOf(1))('a bad day of handshakes from seed %i', (daySeed) => {
     const entered = (leaf: string) => world.moves.filter(({ to }) => to === leaf).length;
     expect(entered('SNIFFING.TLS_HANDSHAKE')).toBeGreaterThan(40);
     expect(entered('SNIFFING.INNER_SILENT')).toBeGreaterThan(20);
-    expect(entered('DIALING.ATTEMPTING.SECURING')).toBeGreaterThan(2);
+    expect(entered('DIALING.ATTEMPTING.SECURING')).toBeGreaterThan(0);
     expect((await live('xstate', daySeed, busy)).trace).toEqual(trace);
   });
 });

@@ -24,7 +24,7 @@ import { StepClock } from '../../src/testing/step-clock.ts';
 import { HttpClient } from './http-race-client.ts';
 import { HttpOrigin, type Answer } from './http-race-origin.ts';
 import { handlerPort, httpPort, originHosts, originPort } from './http-race-plan.ts';
-import { WatchedLedger } from './race-world.ts';
+import { WatchedLedger } from './race-books.ts';
 
 export interface HttpRaceOptions {
   readonly plan: ProxyPlan;

@@ -9,7 +9,7 @@ import { Acceptor, type ConnectionRegistry } from '../../src/io/acceptor.ts';
 import type { Connection } from '../../src/io/connection.ts';
 import type { Dialer } from '../../src/io/dialer.ts';
 import type { Handshake } from '../../src/io/leg.ts';
-import { createLedger, type Ledger, type LedgerEntry } from '../../src/io/ledger.ts';
+import { createLedger } from '../../src/io/ledger.ts';
 import type { ClosedRecord, Refusal, Reports, Trouble } from '../../src/io/reports.ts';
 import { routeDialers } from '../../src/io/route-dialers.ts';
 import { RouteSlots } from '../../src/io/route-slots.ts';
@@ -21,11 +21,12 @@ import { SlotCounter } from '../../src/routing/admission.ts';
 import type { Post } from '../../src/proxy-life.ts';
 import type { ProxyPlan } from '../../src/routing/plan.ts';
 import { compileListener } from '../../src/routing/route-table.ts';
-import { MemoryLeg, type LegFaults } from '../../src/testing/memory-leg.ts';
+import type { LegFaults, MemoryLeg } from '../../src/testing/memory-leg.ts';
 import { MemoryNetwork, type DialPlan } from '../../src/testing/memory-network.ts';
 import { StepClock } from '../../src/testing/step-clock.ts';
 import { found, RaceIdentities, type IdentityPlan } from './race-identities.ts';
 import { ports, prefaces, upstreamHosts, upstreamPort, type PortName, type PrefaceName } from './race-plan.ts';
+import { LiveMap, WatchedLedger } from './race-books.ts';
 import { RacePeer } from './race-peer.ts';
 import { TlsRacePeer, type TlsManner } from './race-tls-client.ts';
 import { greetingInside, sealedHosts, tlsPorts } from './race-tls-plan.ts';
@@ -330,59 +331,5 @@ export class RaceWorld {
         reports.trouble(trouble);
       },
     };
-  }
-}
-
-/** Remembers who was ever listed. */
-class LiveMap extends Map<string, Connection> {
-  readonly #everyone: Connection[];
-
-  constructor(everyone: Connection[]) {
-    super();
-    this.#everyone = everyone;
-  }
-
-  override set(connectionId: string, connection: Connection): this {
-    this.#everyone.push(connection);
-    return super.set(connectionId, connection);
-  }
-}
-
-/** The real ledger, with a list of everything that ever entered. */
-export class WatchedLedger implements Ledger {
-  readonly real: Ledger;
-  readonly everything: MemoryLeg[] = [];
-
-  constructor(real: Ledger) {
-    this.real = real;
-  }
-
-  get size(): number {
-    return this.real.size;
-  }
-
-  get counts(): Ledger['counts'] {
-    return this.real.counts;
-  }
-
-  entries(): readonly LedgerEntry[] {
-    return this.real.entries();
-  }
-
-  enter(entry: LedgerEntry): void {
-    if (entry instanceof MemoryLeg) this.everything.push(entry);
-    this.real.enter(entry);
-  }
-
-  letGo(entry: LedgerEntry): void {
-    this.real.letGo(entry);
-  }
-
-  leave(entry: LedgerEntry): void {
-    this.real.leave(entry);
-  }
-
-  quiescent(): Promise<void> {
-    return this.real.quiescent();
   }
 }

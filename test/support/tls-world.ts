@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { connect, createServer, type ConnectionOptions, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
 import { connect as connectTcp, type AddressInfo } from 'node:net';
 import { testAuthority, type TestAuthority, type TestCertificate } from './certificates.ts';
+import type { RouteConfig } from '../../src/index.ts';
 import { Peer } from './world.ts';
 
 let shared: Promise<TestAuthority> | null = null;
@@ -86,4 +87,28 @@ export class TlsOrigin implements AsyncDisposable {
     for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
   }
+}
+
+/** Of the shared authority. */
+export const certificate = async (...names: string[]): Promise<TestCertificate> => (await authority()).issue(names);
+
+interface Asked {
+  readonly name?: string;
+  readonly domains?: readonly string[];
+  readonly match?: object;
+  readonly tls?: object;
+  readonly action?: object;
+  readonly more?: object;
+}
+
+/** A terminating route from port 0 to an origin. */
+export async function terminating(port: number, asked: Asked = {}): Promise<RouteConfig> {
+  const { name = 'secure', domains = ['a.example'], match = {}, tls = {}, action = {}, more = {} } = asked;
+  return {
+    name,
+    match: { ports: 0, domains, ...match },
+    action: { type: 'forward', target: { host: '127.0.0.1', port }, ...action },
+    tls: { mode: 'terminate', certificate: await certificate(...domains), ...tls },
+    ...more,
+  };
 }

@@ -244,9 +244,13 @@ export class Steering {
   }
 }
 
-/** True exactly when the request names a host for which the certificate of its connection does not speak: 421. */
+/**
+ * True exactly when the request names a host for which the certificate of its connection does not speak: 421. Who named
+ * none in the handshake was given the route's own certificate, and would be given the same one again.
+ */
 function isElsewhere(tls: SecuredClient | null, host: string | null): boolean {
-  return tls !== null && host !== null && host !== tls.serverName && !covers(tls.covered, host);
+  if (tls === null || tls.serverName === null || host === null) return false;
+  return host !== tls.serverName && !covers(tls.covered, host);
 }
 
 function schemeIn(text: string | null): 'http' | 'https' | null {

@@ -59,12 +59,17 @@ const says: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the peer requires a certificate, and none was shown',
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the peer does not trust the authority of the certificate (alert unknown_ca)',
   ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'the peer rejects the certificate (alert bad_certificate)',
+  'ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE': 'the peer rejects the certificate (alert bad_certificate)',
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'the peer rejects the certificate (alert certificate_unknown)',
+  'ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_UNKNOWN': 'the peer rejects the certificate (alert certificate_unknown)',
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'the peer says that the certificate has expired',
+  'ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_EXPIRED': 'the peer says that the certificate has expired',
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'the peer refused the handshake (alert handshake_failure)',
+  'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE': 'the peer refused the handshake (alert handshake_failure)',
   ERR_SSL_UNEXPECTED_EOF_WHILE_READING: 'the peer ended the connection without close_notify',
   ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: 'a record was changed on its way',
   ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC: 'the peer says that a record was changed on its way',
+  'ERR_SSL_SSL/TLS_ALERT_BAD_RECORD_MAC': 'the peer says that a record was changed on its way',
 };
 
 const families = /^(?:ERR_SSL_|ERR_TLS_|SALLYPORT_TLS_)/;

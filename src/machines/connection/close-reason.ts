@@ -44,7 +44,7 @@ const plain = {
   'refused.capacity': { by: 'proxy', manner: 'reset', says: 'the connection cap was reached' },
   'refused.address': { by: 'proxy', manner: 'reset', says: 'the client address is not admitted' },
   'refused.rate': { by: 'proxy', manner: 'reset', says: 'the rate limit was reached' },
-  'refused.route': { by: 'proxy', manner: 'reset', says: 'no route matches what the client asked for' },
+  'refused.route': { by: 'proxy', manner: 'reset', says: 'nothing here is what the client asked for' },
   'refused.protocol': { by: 'proxy', manner: 'reset', says: 'no route takes the protocol the client speaks' },
   'refused.auth': { by: 'proxy', manner: 'reset', says: 'the client did not authenticate' },
   'route.blocked': { by: 'proxy', manner: 'reset', says: 'the route blocks this connection' },
