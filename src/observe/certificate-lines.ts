@@ -55,7 +55,8 @@ export function certificateSentence(event: CertificateEvent): string {
       return `the certificate for ${names} will be asked for again at ${new Date(event.untilMs).toISOString()} (failures: ${event.failures})`;
     case 'certificate.ask-refused':
   }
-  return `no certificate is ordered for ${names}: ${event.reason}`;
+  const more = event.count > 1 ? ` (and ${event.count - 1} more)` : '';
+  return `no certificate is ordered for ${names}: ${event.reason}${more}`;
 }
 
 function listed(names: readonly string[]): string {

@@ -87,7 +87,13 @@ describe('who passes', () => {
   });
 
   test('a realm is quoted as the grammar wants it, and cannot add a line', () => {
-    const plan = { type: 'basic', realm: 'a "b" \\c\r\nX: ü', credentials: [], htpasswd: null, forwardCredentials: false } as const;
+    const plan = {
+      type: 'basic',
+      realm: 'a "b" \\c\r\nX: ü',
+      credentials: [],
+      htpasswd: null,
+      forwardCredentials: false,
+    } as const;
     const { gate, hashing } = basicOf([]);
     expect(new BasicAuthenticator(plan, { gate, hashing }).check(null, never)).toMatchObject({
       challenge: 'Basic realm="a \\"b\\" \\\\c??X: ?", charset="UTF-8"',

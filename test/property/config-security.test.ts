@@ -5,14 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/problems.ts';
 import { readYaml } from '../../src/config/read-yaml.ts';
 import { resolveConfig, resolveSource } from '../../src/config/resolve.ts';
-import {
-  forward,
-  notBuiltYet,
-  onlyRoute,
-  problems,
-  routeComplaints,
-  web,
-} from '../support/config-samples.ts';
+import { forward, notBuiltYet, onlyRoute, problems, routeComplaints, web } from '../support/config-samples.ts';
 
 const scrypt = `scrypt:16384:8:5:${Buffer.alloc(16, 1).toString('base64')}:${Buffer.alloc(32, 2).toString('base64')}`;
 const bcrypt = `$2y$10$${'a'.repeat(53)}`;
