@@ -8,14 +8,16 @@
 import { OrderedCertificates } from './certificates/auto-certificates.ts';
 import { openCertificateBook, terminatingPlans, type CertificateBook } from './certificates/book.ts';
 import { openDevelopmentAuthority, type DevelopmentAuthority } from './certificates/development.ts';
-import type { Clock } from './io/clock.ts';
+import { wheelClock, type Clock } from './io/clock.ts';
 import type { TerminationPorts } from './io/termination.ts';
-import type { ServerContexts } from './io/tls/contexts.ts';
+import { TlsContexts, type ServerContexts } from './io/tls/contexts.ts';
 import type { CertificateMaterial, IdentitySource } from './io/tls/identity.ts';
 import type { CertificateEvent, CertificateStatus } from './proxy-api.ts';
 import type { ProxyPlan } from './routing/plan.ts';
 import type { TlsPlan } from './routing/tls-plan.ts';
 import { openFileStore, type FileStore } from './store/file-store.ts';
+
+export { CertificatesError } from './certificates/certificate-error.ts';
 
 export interface CertificateParts {
   readonly plan: ProxyPlan;
@@ -25,6 +27,20 @@ export interface CertificateParts {
   readonly tell: (event: CertificateEvent) => void;
 }
 
+/**
+ * Reads every certificate, key and authority that the configuration names, as a start would, and lets go of them again.
+ * @throws CertificatesError with all that cannot be used; ProxyError where no handshake can be made by a policy
+ */
+export async function checkCertificates(plan: ProxyPlan): Promise<void> {
+  const plans = terminatingPlans(plan);
+  const clock = wheelClock();
+  const book = await openCertificateBook({ plans, clock, report: () => undefined, auto: null, development: null });
+  await book.stop();
+  const contexts = new TlsContexts({ clock });
+  await contexts.prepare(plans);
+  contexts.close();
+}
+
 export class ProxyCertificates implements IdentitySource {
   readonly #parts: CertificateParts;
   readonly #plans: readonly TlsPlan[];
@@ -32,6 +48,7 @@ export class ProxyCertificates implements IdentitySource {
   #ordered: OrderedCertificates | null = null;
   #book: CertificateBook | null = null;
   #preparing: Promise<void> | null = null;
+  #ordersEnded: Promise<unknown> | null = null;
 
   constructor(parts: CertificateParts) {
     this.#parts = parts;
@@ -63,11 +80,20 @@ export class ProxyCertificates implements IdentitySource {
     this.#ordered?.start();
   }
 
+  /**
+   * Nobody can validate a name here any more: orders under way are left as they are, for the next run to go on with, and
+   * what is known serves on. Idempotent.
+   */
+  suspend(): void {
+    this.#ordersEnded ??= Promise.allSettled([this.#ordered?.stop()]);
+  }
+
   /** Nothing is left: no order, watch, lock or timer, also of what is being prepared. Idempotent. */
   async stop(): Promise<void> {
     await this.#preparing?.catch(() => undefined);
     // Each by itself: what one waits for must not keep the others open. The store last, because orders end in it.
-    await Promise.allSettled([this.#ordered?.stop(), this.#book?.stop()]);
+    this.suspend();
+    await Promise.allSettled([this.#ordersEnded, this.#book?.stop()]);
     await this.#store?.close();
     this.#store = null;
   }

@@ -36,8 +36,8 @@ export interface LifePorts {
   running(): void;
   /** Resolves when nothing beside listeners and connections is left to be let go of. */
   release(): Promise<void>;
-  /** Upstream connections that nobody uses are closed, the others when they are given back. */
-  drainPools(): void;
+  /** What works for connections to come ends: unused upstream connections, orders of certificates. May be called again. */
+  drain(): void;
   /** The proxy is over: says so, and no event will follow. */
   finished(): void;
 }
@@ -150,7 +150,7 @@ export class ProxyLife {
         void this.#closeListeners();
         return;
       case 'drainConnections':
-        this.#ports.drainPools();
+        this.#ports.drain();
         this.#tellConnections({ type: 'drain.requested' });
         return;
       case 'killConnections':
@@ -195,7 +195,7 @@ export class ProxyLife {
   }
 
   async #awaitRelease(): Promise<void> {
-    this.#ports.drainPools();
+    this.#ports.drain();
     await Promise.all([this.#closeListeners(), this.#ports.release()]);
     await this.#ports.ledger.quiescent();
     this.#tell({ type: 'transports.released' });

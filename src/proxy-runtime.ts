@@ -97,7 +97,10 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     publish: (event) => observation.announce(event),
     running: () => certificates.start(),
     release: () => certificates.stop(),
-    drainPools: () => http.pools.drain(),
+    drain: () => {
+      http.pools.drain();
+      certificates.suspend();
+    },
     finished: () => {
       http.close();
       contexts.close();

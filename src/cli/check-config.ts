@@ -3,6 +3,7 @@
  */
 import { relative } from 'node:path';
 import { ConfigError } from '../config/problems.ts';
+import { CertificatesError, checkCertificates } from '../proxy-certificates.ts';
 import { checkReport } from './check-report.ts';
 import { checkText } from './check-text.ts';
 import type { CommonOptions } from './common-options.ts';
@@ -17,11 +18,13 @@ export async function checkConfig(
 ): Promise<number> {
   try {
     const loaded = await loadPlan(file, options, host);
+    await checkCertificates(loaded.plan);
     const report = checkReport(loaded.plan, relative(host.folder, loaded.file));
     host.print(options.json === true ? JSON.stringify(report, null, 2) : checkText(report, painter(host.hasColour)));
     return exitCodes.fine;
   } catch (error) {
-    if (options.json !== true || !(error instanceof ConfigError)) throw error;
+    const isKnown = error instanceof ConfigError || error instanceof CertificatesError;
+    if (options.json !== true || !isKnown) throw error;
     host.print(JSON.stringify({ ok: false, problems: error.problems }, null, 2));
     return exitCodes.usage;
   }

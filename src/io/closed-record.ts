@@ -6,7 +6,7 @@
 import { deadlineOf, describeReason, type CloseReason, type CloseSide } from '../machines/connection/close-reason.ts';
 import type { Connection } from './connection.ts';
 import { addressText } from './address-text.ts';
-import type { ClosedRecord } from './reports.ts';
+import type { ClosedRecord, ClosedTls } from './reports.ts';
 import { round } from './timeline.ts';
 
 /** The first thing that went wrong, as the operating system or a callback told it. */
@@ -28,6 +28,8 @@ export function closedRecord(connection: Connection, reason: CloseReason, nowMs:
     client: addressText(connection.client),
     upstream: connection.upstreamAddress === null ? null : addressText(connection.upstreamAddress),
     protocol: connection.greeting.sighting?.protocol ?? null,
+    serverName: connection.greeting.tls?.serverName ?? connection.greeting.sighting?.preface?.serverName ?? null,
+    tls: tlsOf(connection),
     reason,
     by: byOf(connection, reason, described.by),
     state: causeState === '' ? connection.chart.state : causeState,
@@ -41,6 +43,12 @@ export function closedRecord(connection: Connection, reason: CloseReason, nowMs:
     bytesOut: downstream.sentBytes,
     timeline: stays,
   };
+}
+
+function tlsOf({ greeting: { tls } }: Connection): ClosedTls | null {
+  if (tls === null) return null;
+  const { version, cipher, alpn, isResumed } = tls;
+  return { version, cipher, alpn, isResumed };
 }
 
 /** The side that was to hear of the other's FIN had no half-close, so that its own direction ended with it. */

@@ -72,6 +72,10 @@ export interface ClosedRecord {
   readonly client: string;
   readonly upstream: string | null;
   readonly protocol: string | null;
+  /** SNI, or the Host of a connection that was routed by it; null where none was named. */
+  readonly serverName: string | null;
+  /** What the handshake with the client came to; null where TLS did not end here. */
+  readonly tls: ClosedTls | null;
   readonly reason: CloseReason;
   readonly by: CloseSide;
   /** The state in which the cause happened. */
@@ -90,6 +94,15 @@ export interface ClosedRecord {
   readonly bytesOut: number;
   /** As `path`, with the event that left each state. Not part of the log line. */
   readonly timeline: readonly TimelineEntry[];
+}
+
+export interface ClosedTls {
+  readonly version: 'TLSv1.2' | 'TLSv1.3';
+  /** The suite's standard name. */
+  readonly cipher: string;
+  /** What both agreed to speak; null = nothing was negotiated. */
+  readonly alpn: string | null;
+  readonly isResumed: boolean;
 }
 
 /** The one record of a closed exchange: one HTTP request and what became of it. Field names are stable. */

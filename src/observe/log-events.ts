@@ -214,7 +214,7 @@ function lineOf(event: Told): Line {
   }
 }
 
-/** The record without its timeline, in the order of the contract. */
+/** The record without its timeline, in the order of the contract, and what was added to it since. */
 function closedFields(record: ClosedRecord): Fields {
   return {
     event: record.event,
@@ -237,6 +237,8 @@ function closedFields(record: ClosedRecord): Fields {
     path: record.path,
     bytesIn: record.bytesIn,
     bytesOut: record.bytesOut,
+    serverName: record.serverName,
+    tls: record.tls,
   };
 }
 

@@ -14,7 +14,7 @@ import { testAuthority, type TestCertificate } from '../support/certificates.ts'
 import { ask, get, ok, readReply, ScriptedOrigin } from '../support/http-world.ts';
 import { startPebble, type Pebble } from '../support/pebble.ts';
 import { dialTls } from '../support/tls-world.ts';
-import { ProxyUnderTest } from '../support/world.ts';
+import { dialPeer, ProxyUnderTest } from '../support/world.ts';
 
 async function emptyFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-acme-'));
@@ -121,6 +121,40 @@ describe('a certificate of the proxy itself', () => {
     expect(await servedTrusted(world, pebble)).toBe('served');
     const validation = world.records.find(({ cause }) => cause?.includes('TLS-ALPN-01') === true);
     expect(validation).toMatchObject({ reason: 'completed', state: 'SNIFFING', upstream: null });
+  });
+
+  test('a drain leaves the order under way to the next run, and nothing failed', async () => {
+    await using pebble = await startPebble();
+    await using origin = await ScriptedOrigin.start(() => ok('served'));
+    const folder = await emptyFolder();
+    const published: PromiseWithResolvers<void> = Promise.withResolvers();
+    const never = new Promise<void>(() => undefined);
+    const waiting = {
+      publish: () => {
+        published.resolve();
+        return never;
+      },
+      withdraw: () => Promise.resolve(),
+    };
+    const acme = { challenges: ['dns-01'], challengePort: undefined };
+    const first = await secured(pebble, origin.port, { folder, acme: { ...acme, dns: waiting } });
+    const failures: string[] = [];
+    first.proxy.on('certificate.failed', ({ problem }) => void failures.push(problem.detail));
+    await published.promise;
+    const live = await dialPeer(first.port);
+    await first.inState('SNIFFING');
+    const drained = first.proxy.drain({ timeout: '10s' });
+    live.socket.destroy();
+    await drained;
+    await first.proxy.stop();
+    const dns = {
+      publish: (record: TxtRecord) => pebble.publishTxt(record),
+      withdraw: (record: TxtRecord) => pebble.withdrawTxt(record),
+    };
+    await using second = await secured(pebble, origin.port, { folder, acme: { ...acme, dns } });
+    await issued(second);
+    expect(failures).toEqual([]);
+    expect(pebble.orderCount()).toBe(1);
   });
 
   test('S06: what was issued once serves at once after a restart, without another order', async () => {

@@ -1,11 +1,16 @@
 /**
- * What the command says of TLS without opening anything: where certificates will come from, which route takes a URL.
+ * What the command says of TLS: where certificates will come from, what is wrong with those that are given, which route
+ * takes a URL.
  */
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
+import { testAuthority } from '../support/certificates.ts';
 import { sallyportEnds, type Ended } from '../support/command.ts';
+import { peerPath } from '../support/peers.ts';
 
 const configuration = `
 acme: { email: ops@example.com, useProduction: true, eab: { keyId: kid-1, hmacKey: aG1hY3NlY3JldA } }
@@ -29,7 +34,20 @@ async function inFolder(...args: readonly string[]): Promise<Ended & { readonly 
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-tls-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'sallyport.yaml'), configuration);
+  await writeCertificates(folder);
   return { ...(await sallyportEnds(args, { folder })), folder };
+}
+
+/** Everything that the configuration names. */
+async function writeCertificates(folder: string): Promise<void> {
+  const { cert: root, issue } = await testAuthority();
+  const admin = await issue(['admin.example.com']);
+  const both = await issue(['both.example.com']);
+  const texts = { 'ca.pem': root, 'staff.pem': root, 'a.pem': admin.cert, 'a.key': admin.key };
+  for (const [name, text] of Object.entries({ ...texts, 'both.pem': `${both.cert}\n${both.key}` }))
+    await writeFile(join(folder, name), text);
+  const into = ['-export', '-in', 'both.pem', '-out', 'both.pfx', '-passout', 'pass:hunter2'];
+  await promisify(execFile)(peerPath('openssl'), ['pkcs12', ...into], { cwd: folder });
 }
 
 test('S03: check says where each certificate will come from, and no secret', async () => {
@@ -46,6 +64,25 @@ test('S03: check says where each certificate will come from, and no secret', asy
   ])
     expect(out).toContain(phrase);
   expect(out).not.toMatch(/hunter2|aG1hY3NlY3JldA/);
+});
+
+test('S08: check opens what a configuration names, and says all that is wrong with it at once', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-tls-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const { issue } = await testAuthority();
+  const [one, two] = [await issue(['one.example']), await issue(['two.example'])];
+  await writeFile(join(folder, 'one.pem'), one.cert);
+  await writeFile(join(folder, 'two.key'), two.key);
+  const route = (name: string, cert: string, key: string) =>
+    `  - { name: ${name}, match: { ports: 443, domains: ${name}.example }, action: { type: respond }, tls: { mode: terminate, certificate: { cert: ${cert}, key: ${key} } } }\n`;
+  const routes = route('one', 'one.pem', 'two.key') + route('two', 'missing.pem', 'two.key');
+  await writeFile(join(folder, 'sallyport.yaml'), `routes:\n${routes}`);
+  const { err, exitCode } = await sallyportEnds(['check'], { folder });
+  expect(exitCode).toBe(2);
+  expect(err).toContain('2 certificates cannot be used');
+  expect(err).toContain('missing.pem');
+  const { out } = await sallyportEnds(['check', '--json'], { folder });
+  expect(JSON.parse(out)).toMatchObject({ ok: false, problems: [{}, {}] });
 });
 
 test('S03: check --json says the same to programs', async () => {

@@ -198,6 +198,18 @@ describe('names', () => {
   });
 });
 
+test('who names no host in the handshake is given the certificate of the route, and is served whatever Host it says', async () => {
+  await using origin = await ScriptedOrigin.start(() => ok('probed'));
+  const route = await terminating(origin.port);
+  await using world = await start([{ ...route, match: { ports: 0 } }]);
+  const probe = await dialTls(world.port, { servername: '', checkServerIdentity: () => undefined });
+  probe.send(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${world.port}\r\n\r\n`);
+  expect((await readReply(probe)).body).toBe('probed');
+  probe.end();
+  const [record] = await world.closed(1);
+  expect(record).toMatchObject({ serverName: null, tls: { version: 'TLSv1.3', alpn: null, isResumed: false } });
+});
+
 describe('client certificates', () => {
   test('a client without a certificate, or with one of another authority, gets no byte through', async () => {
     await using origin = await ScriptedOrigin.start(() => ok('private'));

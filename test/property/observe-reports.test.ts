@@ -40,7 +40,7 @@ function fail(message: string): never {
   throw new Error(message);
 }
 
-test('rule 12: every closed connection is one line with exactly the fields of the contract, in their order', () => {
+test('rule 12: every closed connection is one line with exactly the fields of the contract in their order, and behind them what was added', () => {
   fc.assert(
     fc.property(anyReason, (reason) => {
       const { observation, lines } = observed();
@@ -50,7 +50,7 @@ test('rule 12: every closed connection is one line with exactly the fields of th
       const { timeline: _timeline, ...fields } = record;
       expect(lines[0]?.fields).toEqual(fields);
       expect(Object.keys(lines[0]?.fields ?? {})).toEqual(
-        'event connectionId listener route client upstream protocol reason by state deadline limitMs configPath code cause interpreter durationMs path bytesIn bytesOut'.split(
+        'event connectionId listener route client upstream protocol reason by state deadline limitMs configPath code cause interpreter durationMs path bytesIn bytesOut serverName tls'.split(
           ' ',
         ),
       );

@@ -25,6 +25,8 @@ export function closedSample(connectionId: string, reason: CloseReason = 'comple
     client: '127.0.0.1:5000',
     upstream: '10.0.0.7:80',
     protocol: null,
+    serverName: null,
+    tls: null,
     reason,
     by: describeReason(reason).by,
     state: 'ESTABLISHED',
@@ -53,7 +55,13 @@ export function exchangeSample(
   reason: CloseReason = 'completed',
   changes: Partial<ExchangeRecord> = {},
 ): ExchangeRecord {
-  const { connectionId: _connectionId, protocol: _protocol, ...shared } = closedSample('', reason);
+  const {
+    connectionId: _connectionId,
+    protocol: _protocol,
+    serverName: _name,
+    tls: _tls,
+    ...shared
+  } = closedSample('', reason);
   return {
     ...shared,
     event: 'exchange.closed',

@@ -85,7 +85,7 @@ export function lifeOf(world: RaceWorld, plan: ProxyPlan): ProxyLife {
     releaseMs,
     prepare: () => Promise.resolve(world.posts),
     publish: (event) => world.observation.announce(event),
-    drainPools: () => undefined,
+    drain: () => undefined,
     running: () => undefined,
     release: () => Promise.resolve(),
     finished: () => world.observation.close({ event: 'proxy.stopped' }),
