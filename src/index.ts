@@ -39,6 +39,7 @@ export type { Dialer, DialFailure, DialWatch, Endpoint } from './io/dialer.ts';
 export type { Address, Leg, LegFact } from './io/leg.ts';
 export type {
   ClosedRecord,
+  ClosedTls,
   ConnectionSnapshot,
   ExchangeRecord,
   ExchangeSnapshot,

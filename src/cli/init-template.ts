@@ -32,11 +32,12 @@ routes:
   #   match: { ports: 8081, path: /health }
   #   action: { type: respond, body: ok }
 
-  # HTTPS that ends here, with a certificate of yours (or \`certificate: auto\` and a top-level \`acme: { email }\`).
+  # HTTPS that ends here. \`development\` is signed by an authority of this machine; \`auto\` orders a certificate, with a
+  # top-level \`acme: { email: you@example.com }\`; { cert: ./site.pem, key: ./site.key } is one of yours.
   # - name: site
-  #   match: { ports: 8444, domains: example.com }
+  #   match: { ports: 8444, domains: localhost }
   #   action: { type: forward, target: { host: 127.0.0.1, port: 3000 } }
-  #   tls: { mode: terminate, certificate: { cert: ./example.pem, key: ./example.key } }
+  #   tls: { mode: terminate, certificate: development }
 
   # TLS, routed by the name the client asks for and passed on unopened.
   # - name: api

@@ -6,7 +6,7 @@
 import { deadlineOf, describeReason, type CloseReason, type CloseSide } from '../machines/connection/close-reason.ts';
 import type { Connection } from './connection.ts';
 import { addressText } from './address-text.ts';
-import type { ClosedRecord, ClosedTls } from './reports.ts';
+import type { ClosedRecord } from './reports.ts';
 import { round } from './timeline.ts';
 
 /** The first thing that went wrong, as the operating system or a callback told it. */
@@ -28,8 +28,7 @@ export function closedRecord(connection: Connection, reason: CloseReason, nowMs:
     client: addressText(connection.client),
     upstream: connection.upstreamAddress === null ? null : addressText(connection.upstreamAddress),
     protocol: connection.greeting.sighting?.protocol ?? null,
-    serverName: connection.greeting.tls?.serverName ?? connection.greeting.sighting?.preface?.serverName ?? null,
-    tls: tlsOf(connection),
+    ...greetedBy(connection),
     reason,
     by: byOf(connection, reason, described.by),
     state: causeState === '' ? connection.chart.state : causeState,
@@ -45,10 +44,11 @@ export function closedRecord(connection: Connection, reason: CloseReason, nowMs:
   };
 }
 
-function tlsOf({ greeting: { tls } }: Connection): ClosedTls | null {
-  if (tls === null) return null;
-  const { version, cipher, alpn, isResumed } = tls;
-  return { version, cipher, alpn, isResumed };
+/** Whom the client asked for, and what the handshake came to. */
+function greetedBy({ greeting: { tls, sighting } }: Connection): Pick<ClosedRecord, 'serverName' | 'tls'> {
+  if (tls === null) return { serverName: sighting?.preface?.serverName ?? null, tls: null };
+  const { serverName, version, cipher, alpn, isResumed } = tls;
+  return { serverName, tls: { version, cipher, alpn, isResumed } };
 }
 
 /** The side that was to hear of the other's FIN had no half-close, so that its own direction ended with it. */

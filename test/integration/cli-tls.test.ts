@@ -40,10 +40,10 @@ async function inFolder(...args: readonly string[]): Promise<Ended & { readonly 
 
 /** Everything that the configuration names. */
 async function writeCertificates(folder: string): Promise<void> {
-  const { cert: root, issue } = await testAuthority();
-  const admin = await issue(['admin.example.com']);
-  const both = await issue(['both.example.com']);
-  const texts = { 'ca.pem': root, 'staff.pem': root, 'a.pem': admin.cert, 'a.key': admin.key };
+  const authority = await testAuthority();
+  const admin = await authority.issue(['admin.example.com']);
+  const both = await authority.issue(['both.example.com']);
+  const texts = { 'ca.pem': authority.cert, 'staff.pem': authority.cert, 'a.pem': admin.cert, 'a.key': admin.key };
   for (const [name, text] of Object.entries({ ...texts, 'both.pem': `${both.cert}\n${both.key}` }))
     await writeFile(join(folder, name), text);
   const into = ['-export', '-in', 'both.pem', '-out', 'both.pfx', '-passout', 'pass:hunter2'];
@@ -69,8 +69,8 @@ test('S03: check says where each certificate will come from, and no secret', asy
 test('S08: check opens what a configuration names, and says all that is wrong with it at once', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-tls-'));
   onTestFinished(() => rm(folder, { recursive: true }));
-  const { issue } = await testAuthority();
-  const [one, two] = [await issue(['one.example']), await issue(['two.example'])];
+  const authority = await testAuthority();
+  const [one, two] = [await authority.issue(['one.example']), await authority.issue(['two.example'])];
   await writeFile(join(folder, 'one.pem'), one.cert);
   await writeFile(join(folder, 'two.key'), two.key);
   const route = (name: string, cert: string, key: string) =>

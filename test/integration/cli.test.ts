@@ -105,12 +105,15 @@ describe('init', () => {
     const [prose = '', ...sections] = (await readFile(file, 'utf8')).split(/^(?=routes:)/m);
     const uncommented = sections
       .join('')
-      .replaceAll(/^( *)# (?=( *)(- name:|match:|action:|timeouts:|limits:|log:|interpreter:|\w+: +\S+ +#))/gm, '$1');
+      .replaceAll(
+        /^( *)# (?=( *)(- name:|match:|action:|tls:|timeouts:|limits:|log:|interpreter:|\w+: +\S+ +#))/gm,
+        '$1',
+      );
     await writeFile(file, prose + uncommented);
     const { exitCode, out, err } = await sallyportEnds(['check', '--json'], { folder });
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
     expect(JSON.parse(out)).toMatchObject({
-      routes: ['web', 'pages', 'health', 'api', 'nobody-else'].map((name) => ({ name })),
+      routes: ['web', 'pages', 'health', 'site', 'api', 'nobody-else'].map((name) => ({ name })),
     });
   });
 });

@@ -347,7 +347,10 @@ describe('explanations', () => {
           }
           const { decision } = answer;
           if (decision.kind === 'route' || decision.kind === 'misdirected')
-            expect(answer.candidates.find(({ matched }) => matched)?.route).toBe(decision.route);
+            // A route stands where its best host does, and need not be reached by that one.
+            expect(answer.candidates.flatMap(({ route, matched }) => (matched ? [route] : []))).toContain(
+              decision.route,
+            );
         },
       ),
       settings(1_000),
