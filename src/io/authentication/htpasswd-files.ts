@@ -31,20 +31,30 @@ export async function allCredentials(plan: BasicPlan): Promise<readonly BasicCre
   throw new ProxyError('SALLYPORT_CONFIG_INVALID', lines.join('\n'));
 }
 
-/** The text, or why there is none. */
-async function textOf(path: string): Promise<string | { readonly message: string }> {
+/** At most so many bytes. */
+async function beginningOf(path: string, bytesMax: number): Promise<Buffer> {
+  const file = await open(path);
   try {
-    await using file = await open(path);
     const chunks: Buffer[] = [];
-    let left = htpasswdBytesMax + 1;
+    let left = bytesMax;
     while (left > 0) {
       const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(left, 65_536)));
       if (bytesRead === 0) break;
       chunks.push(buffer.subarray(0, bytesRead));
       left -= bytesRead;
     }
-    if (left <= 0) return { message: 'the file is larger than 1 MiB' };
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    return Buffer.concat(chunks);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The text, or why there is none. */
+async function textOf(path: string): Promise<string | { readonly message: string }> {
+  try {
+    const bytes = await beginningOf(path, htpasswdBytesMax + 1);
+    if (bytes.length > htpasswdBytesMax) return { message: 'the file is larger than 1 MiB' };
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     const isDecoding = error instanceof TypeError;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown cause';
