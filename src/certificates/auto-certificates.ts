@@ -8,6 +8,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../io/clock.ts';
 import type { CertificateMaterial } from '../io/tls/identity.ts';
+import { isCovered } from '../routing/certificate-cover.ts';
 import type { AcmePlan, Material, TlsPlan } from '../routing/tls-plan.ts';
 import type { Store } from '../store/store.ts';
 import { AcmeAuthority } from './acme.ts';
@@ -16,7 +17,6 @@ import { acmeError, problemOf } from './acme-error.ts';
 import type { CertificateEvent, CertificateStatus } from './acme-events.ts';
 import { acmeLibrary } from './acme-library.ts';
 import type { AutoCertificates } from './auto.ts';
-import { isCovered } from './names.ts';
 import { NameSetCertificate } from './orders.ts';
 import { OnDemandCertificates, onDemandLimits, type OnDemandLimits } from './orders-on-demand.ts';
 import { nameSetOf, places } from './orders-record.ts';

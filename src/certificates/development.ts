@@ -9,10 +9,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { Clock } from '../io/clock.ts';
 import type { CertificateMaterial } from '../io/tls/identity.ts';
 import type { Store } from '../store/store.ts';
+import { isCovered } from '../routing/certificate-cover.ts';
 import { canonicalAddress } from '../routing/ip-address.ts';
 import { CertificateError } from './certificate-error.ts';
 import { materialFromPem } from './material.ts';
-import { isCovered, normalName } from './names.ts';
+import { normalName } from './names.ts';
 import { makeLeaf, makeRoot, x509Library, type MadeCertificate } from './x509.ts';
 
 export interface DevelopmentAuthority {

@@ -6,6 +6,7 @@
  * @see RFC 9525 §6.3
  */
 import type { CertificateMaterial } from '../io/tls/identity.ts';
+import { coversLabel } from '../routing/certificate-cover.ts';
 import { canonicalAddress } from '../routing/ip-address.ts';
 
 /** What Node writes for the alternative names: `DNS:a, IP Address:1.2.3.4`, with a JSON string where a value is odd. */
@@ -34,11 +35,6 @@ function isNormal(name: string): boolean {
   return !name.endsWith('.');
 }
 
-/** True exactly when one of the names, wildcards among them, is or covers this name. */
-export function isCovered(names: readonly string[], name: string): boolean {
-  return names.some((one) => one === name || (one.startsWith('*.') && coversLabel(one.slice(1), name)));
-}
-
 /** Names and wildcards, each to the first certificate that has it. Immutable. */
 export class NameIndex {
   readonly #exact = new Map<string, CertificateMaterial>();
@@ -61,10 +57,4 @@ export class NameIndex {
     if (name.startsWith('*.')) this.#suffixes.push({ suffix: name.slice(1), material });
     else if (!this.#exact.has(name)) this.#exact.set(name, material);
   }
-}
-
-/** One label and the suffix; an address has no labels. */
-function coversLabel(suffix: string, name: string): boolean {
-  const labelLength = name.length - suffix.length;
-  return labelLength > 0 && name.endsWith(suffix) && name.indexOf('.') === labelLength;
 }

@@ -5,6 +5,7 @@
  * listener it was reached by. Must never do: count a route without a cap, or release a claim twice.
  */
 import { SlotCounter } from '../routing/admission.ts';
+import { claimTogether } from '../routing/counted-limits.ts';
 import type { RoutePlan } from '../routing/plan.ts';
 
 /** One use of a route. */
@@ -19,15 +20,8 @@ export class RouteSlots {
   /** Null: the route is full. */
   claim(route: RoutePlan): RouteClaim | null {
     if (route.maxConnections === null) return uncounted;
-    const counter = this.#counterOf(route);
-    return counter.tryClaim() ? new CountedClaim(counter) : null;
-  }
-
-  /** Claims that are held, of all capped routes. */
-  get held(): number {
-    let held = 0;
-    for (const counter of this.#counters.values()) held += counter.held;
-    return held;
+    const answer = claimTogether([this.#counterOf(route)]);
+    return answer.claimed ? answer.claim : null;
   }
 
   #counterOf(route: RoutePlan): SlotCounter {
@@ -36,19 +30,6 @@ export class RouteSlots {
     const made = new SlotCounter(route.maxConnections);
     this.#counters.set(route, made);
     return made;
-  }
-}
-
-class CountedClaim implements RouteClaim {
-  #counter: SlotCounter | null;
-
-  constructor(counter: SlotCounter) {
-    this.#counter = counter;
-  }
-
-  release(): void {
-    this.#counter?.release();
-    this.#counter = null;
   }
 }
 

@@ -224,19 +224,7 @@ function closedFields(record: ClosedRecord): Fields {
     client: record.client,
     upstream: record.upstream,
     protocol: record.protocol,
-    reason: record.reason,
-    by: record.by,
-    state: record.state,
-    deadline: record.deadline,
-    limitMs: record.limitMs,
-    configPath: record.configPath,
-    code: record.code,
-    cause: record.cause,
-    interpreter: record.interpreter,
-    durationMs: record.durationMs,
-    path: record.path,
-    bytesIn: record.bytesIn,
-    bytesOut: record.bytesOut,
+    ...endFields(record),
     serverName: record.serverName,
     tls: record.tls,
   };
@@ -257,6 +245,14 @@ function exchangeFields(record: ExchangeRecord): Fields {
     authority: record.authority,
     requestPath: record.requestPath,
     status: record.status,
+    ...endFields(record),
+    isReused: record.isReused,
+  };
+}
+
+/** Why and how it ended: what both kinds of records say, in the same order. */
+function endFields(record: ClosedRecord | ExchangeRecord): Fields {
+  return {
     reason: record.reason,
     by: record.by,
     state: record.state,
@@ -270,6 +266,5 @@ function exchangeFields(record: ExchangeRecord): Fields {
     path: record.path,
     bytesIn: record.bytesIn,
     bytesOut: record.bytesOut,
-    isReused: record.isReused,
   };
 }

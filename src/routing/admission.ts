@@ -4,6 +4,7 @@
  * Decides: whether one more fits, in one step that cannot be interleaved. Must never do: wait, or know what a slot is for.
  */
 import { ProxyError } from '../errors.ts';
+import { claimTogether } from './counted-limits.ts';
 
 /** A cap that is claimed and released one by one. */
 export class SlotCounter {
@@ -34,12 +35,5 @@ export class SlotCounter {
 
 /** Claims one slot of each, or none of any. */
 export function tryClaimAll(counters: readonly SlotCounter[]): boolean {
-  let claimed = 0;
-  for (const counter of counters) {
-    if (!counter.tryClaim()) break;
-    claimed += 1;
-  }
-  if (claimed === counters.length) return true;
-  for (const counter of counters.slice(0, claimed)) counter.release();
-  return false;
+  return claimTogether(counters).claimed;
 }

@@ -15,11 +15,12 @@ import { reasonPhrase } from '../../protocols/http/reason-phrase.ts';
 import { validationPath } from '../../protocols/http-validation.ts';
 import type { PathMatch, RedirectAction, RespondAction } from '../../routing/http-plan.ts';
 import type { RoutePlan, TargetPlan } from '../../routing/plan.ts';
+import { isCovered } from '../../routing/certificate-cover.ts';
 import { redirectLocation } from '../../routing/rewrite.ts';
 import type { RouteTable } from '../../routing/route-table.ts';
 import type { AuthenticationOutcome } from '../authentication/authenticator.ts';
 import type { RouteClaim } from '../route-slots.ts';
-import { covers, type SecuredClient } from '../tls/secured-client.ts';
+import type { SecuredClient } from '../tls/secured-client.ts';
 import type { ExchangeHolder, ExchangePorts } from './exchange-ports.ts';
 
 export type Verdict =
@@ -250,7 +251,7 @@ export class Steering {
  */
 function isElsewhere(tls: SecuredClient | null, host: string | null): boolean {
   if (tls === null || tls.serverName === null || host === null) return false;
-  return host !== tls.serverName && !covers(tls.covered, host);
+  return host !== tls.serverName && !isCovered(tls.covered, host);
 }
 
 function schemeIn(text: string | null): 'http' | 'https' | null {

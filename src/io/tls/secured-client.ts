@@ -44,14 +44,3 @@ export function handlerTls(by: SecuredClient | null): HandlerTls | null {
   const client = { subject, issuer, serialNumber, fingerprint, names: [...names] };
   return { version, cipher, alpn, serverName, client };
 }
-
-/**
- * True exactly when a certificate with those names speaks for the host. A wildcard stands for one whole label, the
- * first (RFC 9525 §6.3).
- * @param host normalised: lower case, no port, no trailing dot.
- */
-export function covers(names: readonly string[], host: string): boolean {
-  if (names.includes(host)) return true;
-  const dot = host.indexOf('.');
-  return dot > 0 && names.includes(`*${host.slice(dot)}`);
-}
