@@ -18,6 +18,7 @@ import { TimerWheel } from '../src/io/timer-wheel.ts';
 
 const toEstablished: readonly ConnectionFact[] = [
   { type: 'admission.granted' },
+  { type: 'client.identified' },
   {
     type: 'sniff.routed',
     serves: 'upstream',
@@ -26,6 +27,7 @@ const toEstablished: readonly ConnectionFact[] = [
     attemptsMax: 1,
     keepHalfOpen: false,
     answerable: false,
+    waits: false,
   },
   { type: 'dial.resolved' },
   { type: 'dial.succeeded', ageMs: 1 },
@@ -52,7 +54,12 @@ const host: ConnectionHost = {
 };
 
 function establish(interpreter: InterpreterName): ConnectionChart {
-  const chart = createConnectionChart(interpreter, { timeouts: defaultTimeouts }, clock, host);
+  const chart = createConnectionChart(
+    interpreter,
+    { timeouts: defaultTimeouts, expectsProxyHeader: false },
+    clock,
+    host,
+  );
   chart.start();
   for (const fact of toEstablished) chart.send(fact);
   if (chart.state !== 'ESTABLISHED') throw new Error(`expected ESTABLISHED, got ${chart.state}`);

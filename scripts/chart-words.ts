@@ -23,8 +23,16 @@ export const connectionWords: ChartWords = {
     resource: 'the downstream leg and its slot',
   },
   SNIFFING: {
-    when: 'the connection is admitted; the first bytes are looked at and none is consumed but a handshake’s. Left in the same tick where no route needs bytes',
+    when: 'the connection is admitted; it is found out who the client is and what for. The first bytes are looked at, and none is consumed but a PROXY header’s and a handshake’s. Left in the same tick where no route needs bytes',
     resource: '+ the peek',
+  },
+  'SNIFFING.PROXY_HEADER': {
+    when: 'the header of whoever is in front of the client is arriving; only where the listener looks for one',
+    resource: 'the look for it; no peek',
+  },
+  'SNIFFING.IDENTIFIED': {
+    when: 'the client’s address is known, and its caps and rates are asked; answered in the same tick',
+    resource: 'no peek',
   },
   'SNIFFING.SILENT': { when: 'the client has not said anything', resource: 'as SNIFFING' },
   'SNIFFING.PREFACE': { when: 'the client has spoken and more is needed to decide', resource: 'as SNIFFING' },
@@ -49,6 +57,10 @@ export const connectionWords: ChartWords = {
     resource: 'as INNER_SILENT',
   },
   DIALING: { when: 'a route with an upstream was chosen', resource: 'the downstream leg' },
+  'DIALING.QUEUED': {
+    when: 'the route, or every endpoint that may be used, is full; waiting is no attempt',
+    resource: '+ the place in the queue',
+  },
   'DIALING.ATTEMPTING': { when: 'one attempt is under way', resource: '+ the pending upstream leg' },
   'DIALING.ATTEMPTING.RESOLVING': { when: 'the name of the upstream is being resolved', resource: 'as ATTEMPTING' },
   'DIALING.ATTEMPTING.CONNECTING': { when: 'an address is known and is being connected to', resource: 'as ATTEMPTING' },

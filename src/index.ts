@@ -5,6 +5,7 @@
  */
 export { defineConfig } from './config/define-config.ts';
 export type { RouteConfig, SallyportConfig } from './config/define-config.ts';
+export type { DialerConfig, EndpointConfig, PoolConfig, TargetConfig } from './config/define-pool.ts';
 export { balancedRoute, httpRoute, passthroughRoute, redirectToHttps, terminateRoute } from './config/route-helpers.ts';
 export type {
   BalancedRouteOptions,
@@ -22,6 +23,8 @@ export type {
   Census,
   ConnectionActor,
   ConnectionFilter,
+  EndpointEvent,
+  EndpointStatus,
   EventIterator,
   Explanation,
   Logger,
@@ -32,6 +35,7 @@ export type {
   ProxyEvent,
   ProxyEventName,
   ProxyEventOf,
+  RouteLists,
 } from './proxy-api.ts';
 export type { Clock, Timer, TimerTarget } from './io/clock.ts';
 export { block, echo, httpRedirect, httpRespond } from './io/handlers/helpers.ts';
@@ -56,10 +60,12 @@ export type {
   FetchHandler,
   HandlerCertificate,
   HandlerContext,
+  HandlerProxied,
   HandlerTls,
   NodeHandler,
   PathMatch,
   SocketHandler,
 } from './routing/http-plan.ts';
-export type { RoutePlan } from './routing/plan.ts';
+export type { RoutePlan, Target } from './routing/plan.ts';
+export type { CustomDial, DialOrder, TargetContext, TargetFunction } from './routing/pool-plan.ts';
 export type { MatchExplanation, MatchQuery } from './routing/route-table.ts';

@@ -10,6 +10,7 @@ import type { Clock } from './io/clock.ts';
 import type { CertificateEvent as OrderedCertificateEvent } from './certificates/acme-events.ts';
 import type { CertificateEvent as GivenCertificateEvent } from './certificates/certificate-event.ts';
 import type { Dialer } from './io/dialer.ts';
+import type { EndpointEvent, EndpointStatus } from './io/endpoints/endpoint-events.ts';
 import type { Address } from './io/leg.ts';
 import type {
   ClosedRecord,
@@ -71,6 +72,7 @@ export type ProxyEvent =
   /** Folded under flood: `count` refusals of this kind since the last such event. */
   | ({ readonly event: 'connection.refused'; readonly count: number } & Refusal)
   | CertificateEvent
+  | EndpointEvent
   | Trouble;
 
 /** What happens to certificates: those that the configuration gives, and those that are ordered. */
@@ -96,6 +98,7 @@ export interface ConnectionFilter {
   readonly olderThan?: number | string;
 }
 
+export type { EndpointEvent, EndpointStatus } from './io/endpoints/endpoint-events.ts';
 export type { CertificateStatus } from './certificates/acme-events.ts';
 
 /** What `explain` answers, for a live connection or exchange and for the last closed ones. */
@@ -174,6 +177,12 @@ export interface Census {
   readonly listeners: number;
 }
 
+/** CIDR blocks, addresses or globs. A list that is left out stays as it is; null takes it away. Who is in both is blocked. */
+export interface RouteLists {
+  readonly ipAllowList?: string | readonly string[] | null;
+  readonly ipBlockList?: string | readonly string[] | null;
+}
+
 export interface Proxy extends AsyncDisposable {
   /** @throws ProxyError SALLYPORT_LISTEN_FAILED (nothing is left half-started), SALLYPORT_START_TIMEOUT, SALLYPORT_LIFECYCLE */
   start(): Promise<void>;
@@ -196,11 +205,25 @@ export interface Proxy extends AsyncDisposable {
   /** Null when no live connection has this id. */
   actor(connectionId: string): ConnectionActor | null;
   /**
-   * @param id of a connection, or of an exchange as the body of an error names it (`k3f9-12.3`).
+   * @param id of a connection, or of an exchange as the body of an error names it (`k3f9-12.3`); or the unique id by which a
+   * PROXY header calls a connection, in hexadecimal, or the id that the connection has at a proxy of ours in front.
    * @returns null when it is neither live nor among the last closed ones.
    */
   explain(id: string): Explanation | null;
-  readonly routes: { list(): readonly RoutePlan[]; hostnames(): readonly string[] };
+  /** The endpoints of every pool, those that drain included. */
+  endpoints(): readonly EndpointStatus[];
+  readonly routes: {
+    /** As they are now: with the lists in force. */
+    list(): readonly RoutePlan[];
+    hostnames(): readonly string[];
+    /**
+     * Changes who may use a route, on every listener at once, and then does the route's `onBan` to live connections whose
+     * client may not pass any more: on HTTP to live exchanges, an idle connection is refused at its next request.
+     * @throws ConfigError where a list could not stand in a configuration; ProxyError SALLYPORT_CONFIG_INVALID where there
+     * is no such route. Then nothing is changed.
+     */
+    restrict(name: string, lists: RouteLists): void;
+  };
   match(query: MatchQuery): MatchExplanation;
   /** @returns false when no live connection has this id. */
   kill(connectionId: string): boolean;

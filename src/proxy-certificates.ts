@@ -7,7 +7,10 @@
  */
 import { OrderedCertificates } from './certificates/auto-certificates.ts';
 import { openCertificateBook, terminatingPlans, type CertificateBook } from './certificates/book.ts';
+import { wantedNames } from './certificates/coverage.ts';
 import { openDevelopmentAuthority, type DevelopmentAuthority } from './certificates/development.ts';
+import { unknownCiphers } from './certificates/openssl.ts';
+import { ProxyError } from './errors.ts';
 import { wheelClock, type Clock } from './io/clock.ts';
 import type { TerminationPorts } from './io/termination.ts';
 import { TlsContexts, type ServerContexts } from './io/tls/contexts.ts';
@@ -29,16 +32,33 @@ export interface CertificateParts {
 
 /**
  * Reads every certificate, key and authority that the configuration names, as a start would, and lets go of them again.
+ * @returns what can be used and deserves a second look, one sentence each, with its place
  * @throws CertificatesError with all that cannot be used; ProxyError where no handshake can be made by a policy
  */
-export async function checkCertificates(plan: ProxyPlan): Promise<void> {
+export async function checkCertificates(plan: ProxyPlan): Promise<readonly string[]> {
   const plans = terminatingPlans(plan);
+  refuseUnknownCiphers(plans);
+  const wanted = wantedNames(plan);
   const clock = wheelClock();
-  const book = await openCertificateBook({ plans, clock, report: () => undefined, auto: null, development: null });
+  const warnings: string[] = [];
+  const report = (event: CertificateEvent): void => {
+    if (event.event === 'certificate.loaded')
+      warnings.push(...event.warnings.map((one) => `${event.configPath}.certificate: ${one}`));
+  };
+  const book = await openCertificateBook({ plans, wanted, clock, report, auto: null, development: null });
   await book.stop();
   const contexts = new TlsContexts({ clock });
   await contexts.prepare(plans);
   contexts.close();
+  return warnings;
+}
+
+function refuseUnknownCiphers(plans: readonly TlsPlan[]): void {
+  const sentences = plans.flatMap(({ ciphers, configPath }) => {
+    const unknown = unknownCiphers(ciphers ?? '');
+    return unknown.length === 0 ? [] : [`${configPath}.ciphers: OpenSSL does not know ${unknown.join(', ')}`];
+  });
+  if (sentences.length > 0) throw new ProxyError('SALLYPORT_CONFIG_INVALID', sentences.join('\n'));
 }
 
 export class ProxyCertificates implements IdentitySource {
@@ -103,6 +123,7 @@ export class ProxyCertificates implements IdentitySource {
     const { plan, clock, random, tell } = this.#parts;
     const has = (type: TlsPlan['certificate']['type']) =>
       this.#plans.some(({ certificate }) => certificate.type === type);
+    refuseUnknownCiphers(this.#plans);
     await this.#parts.contexts.prepare(this.#plans);
     const isStoreNeeded = has('auto') || has('development');
     this.#store = isStoreNeeded ? await openFileStore(plan.storeFolder, clock) : null;
@@ -113,6 +134,7 @@ export class ProxyCertificates implements IdentitySource {
     }
     this.#book = await openCertificateBook({
       plans: this.#plans,
+      wanted: wantedNames(plan),
       clock,
       report: tell,
       auto: this.#ordered,
@@ -133,6 +155,10 @@ export class ProxyCertificates implements IdentitySource {
 
   httpChallenge(token: string): string | null {
     return this.#book?.httpChallenge(token) ?? null;
+  }
+
+  isProving(): boolean {
+    return this.#book?.isProving() ?? false;
   }
 
   /** What was ordered, or is to be, for each set of names. */

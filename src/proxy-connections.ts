@@ -6,13 +6,14 @@
 import { ProxyError } from './errors.ts';
 import { durationMs } from './duration-argument.ts';
 import type { Connection } from './io/connection.ts';
+import { uniqueIdOf } from './io/proxied.ts';
 import type { ConnectionSnapshot } from './io/reports.ts';
 import { connectionTable } from './machines/connection/connection-chart.ts';
 import { connectionMachine } from './machines/connection/machine.ts';
 import { containedObservable } from './observe/contained-observable.ts';
 import { connectionOfExchange, explainLiveExchange } from './observe/explain-exchange.ts';
 import { explainLive } from './observe/explain.ts';
-import type { ConnectionActor, ConnectionFilter, Proxy } from './proxy-api.ts';
+import type { ConnectionActor, ConnectionFilter, Explanation, Proxy } from './proxy-api.ts';
 import type { ProxyRuntime } from './proxy-runtime.ts';
 
 type ConnectionFace = Pick<Proxy, 'connections' | 'connections$' | 'actor' | 'explain' | 'kill'>;
@@ -41,19 +42,38 @@ export function proxyConnections(runtime: ProxyRuntime): ConnectionFace {
       const connection = live.get(connectionId);
       return connection === undefined ? null : actorOf(connection, runtime);
     },
-    explain: (id) => {
-      const connection = live.get(id);
-      if (connection !== undefined) return explainLive(connection.snapshot());
-      const holder = live.get(connectionOfExchange(id) ?? '');
-      const living = holder === undefined ? null : explainLiveExchange(id, holder.snapshot());
-      return living ?? runtime.observation.explainClosed(id);
-    },
+    explain: (id) => explainNamed(id, runtime) ?? explainIntroduced(id, runtime),
     kill: (connectionId) => {
       const connection = live.get(connectionId);
       connection?.hear({ type: 'kill.requested', reason: 'operator.killed' });
       return connection !== undefined;
     },
   };
+}
+
+/** By the id of a connection or exchange. */
+function explainNamed(id: string, { registry: { live }, observation }: ProxyRuntime): Explanation | null {
+  const connection = live.get(id);
+  if (connection !== undefined) return explainLive(connection.snapshot());
+  const holder = live.get(connectionOfExchange(id) ?? '');
+  const living = holder === undefined ? null : explainLiveExchange(id, holder.snapshot());
+  return living ?? observation.explainClosed(id);
+}
+
+/**
+ * By the unique id of a PROXY header, in hexadecimal: the connection that came with it, a live one first, of several the
+ * latest; or the one for which a header of our own was sent, which calls it by its id. Likewise by that id itself, at the
+ * proxy that got the header.
+ */
+function explainIntroduced(id: string, runtime: ProxyRuntime): Explanation | null {
+  const { registry, observation } = runtime;
+  for (const uniqueId of [id.toLowerCase(), Buffer.from(id).toString('hex')]) {
+    const live = [...registry.live.values()].findLast(({ greeting }) => uniqueIdOf(greeting.proxied) === uniqueId);
+    if (live !== undefined) return explainLive(live.snapshot());
+    const closed = observation.explainIntroduced(uniqueId);
+    if (closed !== null) return closed;
+  }
+  return /^(?:[\da-f]{2})+$/i.test(id) ? explainNamed(Buffer.from(id, 'hex').toString(), runtime) : null;
 }
 
 const states: ReadonlySet<string> = new Set(connectionTable.leaves.map((leaf) => leaf.state));

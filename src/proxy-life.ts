@@ -151,6 +151,7 @@ export class ProxyLife {
         return;
       case 'drainConnections':
         this.#ports.drain();
+        this.#ports.registry.entrance.close();
         this.#tellConnections({ type: 'drain.requested' });
         return;
       case 'killConnections':

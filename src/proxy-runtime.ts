@@ -9,6 +9,8 @@ import { maxConnectionsDefault } from './config/build-plan.ts';
 import { Acceptor, type ConnectionRegistry } from './io/acceptor.ts';
 import { wheelClock, type Clock } from './io/clock.ts';
 import type { Connection } from './io/connection.ts';
+import { Entrance } from './io/entrance.ts';
+import type { CandidatesOf } from './io/candidates.ts';
 import type { ConnectionPorts } from './io/connection-ports.ts';
 import { createDialer } from './io/dialer.ts';
 import { DuplexLeg, namesOf } from './io/duplex-leg.ts';
@@ -18,8 +20,12 @@ import { createHttp, type HttpRuntime } from './io/http/http-runtime.ts';
 import { createListener } from './io/listener.ts';
 import type { Reports } from './io/reports.ts';
 import { systemResolver } from './io/resolver.ts';
-import { routeDialers } from './io/route-dialers.ts';
-import { RouteSlots } from './io/route-slots.ts';
+import { ownProxyHeader } from './io/dial-order.ts';
+import { createDialers } from './io/route-dialers.ts';
+import { RouteAdmission } from './io/route-admission.ts';
+import { EndpointPools } from './io/endpoints/endpoint-pools.ts';
+import { endpointResolver } from './io/endpoints/endpoint-resolver.ts';
+import { TargetTurns } from './io/target-candidates.ts';
 import { Sampling } from './io/sampling.ts';
 import { Sniffer } from './io/sniffer.ts';
 import { TlsContexts } from './io/tls/contexts.ts';
@@ -29,8 +35,9 @@ import { silentLogger } from './observe/silent-logger.ts';
 import type { Census, ProxyDependencies } from './proxy-api.ts';
 import { ProxyCertificates } from './proxy-certificates.ts';
 import { ProxyLife, type Post } from './proxy-life.ts';
-import { SlotCounter } from './routing/admission.ts';
-import type { ListenerPlan, ProxyPlan } from './routing/plan.ts';
+import type { AdmissionPlan, ListenerPlan, ProxyPlan } from './routing/plan.ts';
+import type { PoolPlan } from './routing/pool-plan.ts';
+import { RouteAccess } from './routing/route-access.ts';
 import { compileListener, type RouteTable } from './routing/route-table.ts';
 
 /** File descriptors kept for everything that is neither connection nor listener: DNS, logs, the embedder's own. */
@@ -43,6 +50,8 @@ export interface ProxyRuntime {
   readonly life: ProxyLife;
   /** By port, as configured. */
   readonly tables: ReadonlyMap<number, RouteTable>;
+  readonly access: RouteAccess;
+  readonly endpoints: EndpointPools;
   census(): Census;
   /** @throws as `ProxyLife.adopt` */
   adopt(socket: Duplex, port: number | null): void;
@@ -71,15 +80,47 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     contexts,
     tell: (event) => observation.announce(event),
   });
-  const dialerOf = routeDialers(dial, (upstream, speech) => securedDialer(dial, upstream, speech, contexts));
-  const routeSlots = new RouteSlots();
+  const legPorts = { clock, ledger, report: reports.trouble };
+  const dialers = createDialers({
+    plain: dial,
+    secured: (beneath, upstream, speech) => securedDialer(beneath, upstream, speech, contexts),
+    legPorts,
+  });
+  const dialerOf = dialers.of;
+  const access = new RouteAccess(plan.routes);
+  const routeAdmission = new RouteAdmission(clock, access);
+  const turns = new TargetTurns();
+  const endpoints = new EndpointPools(poolsOf(plan), {
+    clock,
+    random,
+    resolver: endpointResolver(dependencies.resolver ?? null),
+    tell: (event) => observation.announce(event),
+    closed: (target) => http.pools.leave(target),
+    dialerOf: (pool) => dialers.reaching(pool.dialer),
+    checkHeaderOf: (pool) => checkHeaderOf(plan, pool),
+  });
+  const candidatesOf: CandidatesOf = (route, targets, subject) => {
+    const pool = route.action.type === 'forward' ? route.action.pool : null;
+    return pool === null ? turns.of(route, targets, subject) : endpoints.of(pool, subject);
+  };
   const httpChallenge = (token: string) => certificates.httpChallenge(token);
-  const http = createHttp({ plan, clock, ledger, dialerOf, reports, routeSlots, httpChallenge });
+  const http = createHttp({ plan, clock, ledger, dialerOf, reports, routeAdmission, candidatesOf, httpChallenge });
   const { termination } = certificates;
   const { openService } = http;
-  const ports: ConnectionPorts = { clock, ledger, dialerOf, termination, reports, routeSlots, openService };
+  const ports: ConnectionPorts = {
+    clock,
+    ledger,
+    dialerOf,
+    termination,
+    reports,
+    routeAdmission,
+    candidatesOf,
+    openService,
+  };
   const registry = new Registry(random, observation.reports.trouble);
-  const tables = new Map(plan.listeners.map((listener) => [listener.port, compileListener(listener, plan.detectors)]));
+  const tables = new Map(
+    plan.listeners.map((listener) => [listener.port, compileListener(listener, plan.detectors, access)]),
+  );
   const life: ProxyLife = new ProxyLife({
     clock,
     ledger,
@@ -88,42 +129,68 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     releaseMs,
     prepare: async () => {
       await certificates.prepare();
-      registry.slots = new SlotCounter(await capOf(plan, observation));
+      registry.entrance = new Entrance({ ...plan.admission, maxConnections: await capOf(plan, observation) });
       await http.open();
+      endpoints.start();
       return plan.listeners.map((listener) =>
         postOf(listener, { plan, tables, registry, ports, clock, ledger, observation }),
       );
     },
     publish: (event) => observation.announce(event),
     running: () => certificates.start(),
-    release: () => certificates.stop(),
+    release: () => {
+      endpoints.stop();
+      return certificates.stop();
+    },
     drain: () => {
       http.pools.drain();
       certificates.suspend();
     },
     finished: () => {
+      endpoints.stop();
       http.close();
       contexts.close();
       observation.close({ event: 'proxy.stopped' });
     },
   });
   registry.onEmpty = () => life.connectionsClosed();
-  const legPorts = { clock, ledger, report: observation.reports.trouble };
   return {
     plan,
     observation,
     registry,
     life,
     tables,
+    access,
+    endpoints,
     census: () => census(registry, ledger, clock, life, http),
     adopt: (socket, port) => life.adopt(() => new DuplexLeg(socket, 'downstream', legPorts, namesOf(socket)), port),
   };
 }
 
+/** Until the cap is known. */
+const shut: AdmissionPlan = { maxConnections: 0, maxConnectionsPerIp: null, rates: [], waitersMax: 0 };
+
+/** Those of routes too, which a plan made in code need not list. */
+function poolsOf(plan: ProxyPlan): readonly PoolPlan[] {
+  return [
+    ...plan.pools,
+    ...plan.routes.flatMap(({ action }) => (action.type === 'forward' ? (action.pool ?? []) : [])),
+  ];
+}
+
+/** Endpoints want a PROXY header where every route that leads to them sends one: then a check says that it is our own. */
+function checkHeaderOf({ routes }: ProxyPlan, pool: PoolPlan): Uint8Array | null {
+  const versions = routes.flatMap(({ action }) =>
+    action.type === 'forward' && action.pool === pool ? [action.proxyHeader] : [],
+  );
+  const [version = null] = versions;
+  return version === null || versions.includes(null) ? null : ownProxyHeader(version);
+}
+
 /** The live connections, and ids that no other run of the proxy has given. */
 class Registry implements ConnectionRegistry {
   readonly live = new Map<string, Connection>();
-  slots = new SlotCounter(0);
+  entrance = new Entrance(shut);
   onEmpty = (): void => undefined;
   readonly sampling: Sampling;
   readonly #prefix: string;
@@ -160,6 +227,7 @@ function postOf(listener: ListenerPlan, parts: PostParts): Post {
   const { plan, clock, ledger, registry, ports, observation } = parts;
   const table = parts.tables.get(listener.port) ?? compileListener(listener, plan.detectors);
   const known = plan.detectors.map(({ detector }) => detector);
+  const isProving = () => ports.termination?.identities.isProving() ?? false;
   return {
     listener: createListener({
       host: listener.host,
@@ -168,7 +236,7 @@ function postOf(listener: ListenerPlan, parts: PostParts): Post {
       ledger,
       report: observation.reports.trouble,
     }),
-    acceptor: new Acceptor(listener, new Sniffer(table, known), registry, ports),
+    acceptor: new Acceptor(listener, new Sniffer(table, known, isProving), registry, ports),
   };
 }
 
@@ -177,8 +245,13 @@ async function capOf(plan: ProxyPlan, observation: Observation): Promise<number>
   const openFiles = await openFileLimit();
   const used = ((await openFileCount()) ?? 0) + plan.listeners.length + reservedFiles;
   const allowed = openFiles === null ? Infinity : Math.max(0, Math.floor((openFiles - used) / 2));
-  const maxConnections = Math.min(plan.maxConnections, allowed);
-  observation.announce({ event: 'limits.derived', maxConnections, configured: plan.maxConnections, openFiles });
+  const maxConnections = Math.min(plan.admission.maxConnections ?? Infinity, allowed);
+  observation.announce({
+    event: 'limits.derived',
+    maxConnections,
+    configured: plan.admission.maxConnections ?? Infinity,
+    openFiles,
+  });
   return maxConnections;
 }
 
@@ -191,7 +264,7 @@ function census(
 ): Census {
   return {
     connections: registry.live.size,
-    slots: registry.slots.held,
+    slots: registry.entrance.slots.held,
     transports: ledger.size,
     upstreams: http.pools.size,
     timers: clock.armedCount,

@@ -9,6 +9,7 @@ import { durationMs } from './duration-argument.ts';
 import type { SallyportConfig } from './config/define-config.ts';
 import { createRuntime, type ProxyRuntime } from './proxy-runtime.ts';
 import { proxyConnections } from './proxy-connections.ts';
+import { proxyRoutes } from './proxy-routes.ts';
 import { silentHoldTime } from './machines/connection/hold-time.ts';
 import type { Proxy, ProxyDependencies } from './proxy-api.ts';
 import type { ProxyPlan } from './routing/plan.ts';
@@ -28,7 +29,7 @@ export function createProxyFromPlan(plan: ProxyPlan, dependencies: ProxyDependen
 }
 
 function faceOf(runtime: ProxyRuntime): Proxy {
-  const { life, plan, observation } = runtime;
+  const { life, observation } = runtime;
   const { bus } = observation;
   return {
     start: () => life.start(),
@@ -41,7 +42,8 @@ function faceOf(runtime: ProxyRuntime): Proxy {
     events$: bus.events$,
     on: (name, listener) => bus.on(name, listener),
     events: (options) => bus.iterate(options),
-    routes: { list: () => plan.routes, hostnames: () => hostnames(plan) },
+    endpoints: () => runtime.endpoints.status(),
+    routes: proxyRoutes(runtime),
     match: (query) => matchOf(runtime, query),
     counters: () => observation.counters(),
     census: () => runtime.census(),
@@ -56,10 +58,6 @@ function matchOf({ tables, life, plan }: ProxyRuntime, query: MatchQuery): Match
   const decision = { kind: 'refused', reason: 'refused.route' } as const;
   const says = `nothing listens on port ${query.port}`;
   return { decision, protocol: query.protocol ?? null, handshake: null, says, candidates: [] };
-}
-
-function hostnames(plan: ProxyPlan): readonly string[] {
-  return [...new Set(plan.routes.flatMap((route) => route.match.domains ?? []))].toSorted();
 }
 
 /** @throws ProxyError SALLYPORT_CONFIG_INVALID when the text is no duration. */

@@ -13,6 +13,7 @@ import { acmeError } from './acme-error.ts';
 import { acmeLibrary } from './acme-library.ts';
 import { bounded } from './bounded.ts';
 import { materialOf } from './orders-record.ts';
+import type { SharedAnswers } from './shared-answers.ts';
 
 /** One answer that can be seen. */
 export interface PublishedChallenge {
@@ -28,22 +29,33 @@ export class ChallengeBook {
   /** DNS records that are to be seen now, each with the publication that wants it. */
   readonly #records = new Map<string, object>();
 
-  constructor(clock: Clock) {
+  readonly #shared: SharedAnswers | null;
+
+  /** @param shared what other processes have, and are to know; null = there is nobody else. */
+  constructor(clock: Clock, shared: SharedAnswers | null = null) {
     this.#clock = clock;
+    this.#shared = shared;
   }
 
-  /** Names that are being proved now. */
+  /** True exactly while an authority may come: names are being proved, by this process or by another. */
+  get isProving(): boolean {
+    return this.pendingCount > 0 || this.#shared?.isPending === true;
+  }
+
+  /** Names that this process is proving now. */
   get pendingCount(): number {
     return this.#tokens.size + this.#certificates.size;
   }
 
   /** The body of the answer, or null; a token is base64url (RFC 8555 §8.1), so nothing else is looked up. */
   httpChallenge(token: string): string | null {
-    return tokenPattern.test(token) ? (this.#tokens.get(token) ?? null) : null;
+    if (!tokenPattern.test(token)) return null;
+    return this.#tokens.get(token) ?? this.#shared?.httpChallenge(token) ?? null;
   }
 
   tlsChallenge(name: string): CertificateMaterial | null {
-    return this.#certificates.get(name.toLowerCase()) ?? null;
+    const asked = name.toLowerCase();
+    return this.#certificates.get(asked) ?? this.#shared?.tlsChallenge(asked) ?? null;
   }
 
   /**
@@ -75,15 +87,18 @@ export class ChallengeBook {
     }
   }
 
-  #publishHttp(name: string, challenge: AcmeChallenge): PublishedChallenge {
+  async #publishHttp(name: string, challenge: AcmeChallenge): Promise<PublishedChallenge> {
     if (!tokenPattern.test(challenge.token)) throw acmeError('answer', `${name}: the CA made a token that is none`);
-    this.#tokens.set(challenge.token, challenge.proof);
+    const { token, proof } = challenge;
+    this.#tokens.set(token, proof);
+    const answer = { kind: 'http', token, proof } as const;
+    await this.#shared?.publish(answer);
     return {
       name,
       challenge,
-      withdraw: () => {
-        this.#tokens.delete(challenge.token);
-        return Promise.resolve();
+      withdraw: async () => {
+        this.#tokens.delete(token);
+        await this.#shared?.withdraw(answer);
       },
     };
   }
@@ -100,12 +115,15 @@ export class ChallengeBook {
     const [, cert] = await crypto.createAlpnCertificate(authorization, challenge.proof, key);
     const material = materialOf(cert.toString(), key.toString());
     this.#certificates.set(name, material);
+    const answer = { kind: 'tls', name, material } as const;
+    await this.#shared?.publish(answer);
     return {
       name,
       challenge,
-      withdraw: () => {
-        if (this.#certificates.get(name) === material) this.#certificates.delete(name);
-        return Promise.resolve();
+      withdraw: async () => {
+        if (this.#certificates.get(name) !== material) return;
+        this.#certificates.delete(name);
+        await this.#shared?.withdraw(answer);
       },
     };
   }

@@ -5,7 +5,7 @@
  * or a request body.
  */
 export interface AcmeProblem {
-  /** `urn:ietf:params:acme:error:…`, or one of ours: `network`, `answer`, `store`, `challenge`, `certificate`. */
+  /** `urn:ietf:params:acme:error:…`, or one of ours: `unreachable` (nothing was sent), `network`, `answer`, `store`, `challenge`, `certificate`. */
   readonly type: string;
   /** A sentence for people. */
   readonly detail: string;

@@ -6,7 +6,7 @@
  * Read first: `acme-library.ts`, which puts acme-client on top of it.
  */
 import { Agent, request } from 'node:https';
-import { acmeError, AcmeError, problemIn } from './acme-error.ts';
+import { acmeError, AcmeError, problemIn, recordOf } from './acme-error.ts';
 
 export interface AcmeAnswer {
   readonly status: number;
@@ -51,7 +51,7 @@ export class AcmeTransport {
 
   /**
    * Answers with whatever status came.
-   * @throws AcmeError `network` where nothing came, `answer` where it cannot be believed; the signal's reason when it ends
+   * @throws AcmeError `unreachable` where nothing was sent, `network` where nothing came, `answer` where it cannot be believed; the signal's reason when it ends
    */
   async send({ method, url, headers, body }: AcmeRequest, signal: AbortSignal): Promise<AcmeAnswer> {
     signal.throwIfAborted();
@@ -141,7 +141,22 @@ function isHttps(url: string): boolean {
 
 function networkError(url: string, error: Error): AcmeError {
   const host = URL.canParse(url) ? new URL(url).host : url;
-  return acmeError('network', `${host}: ${error.message || 'the connection failed'}`, error);
+  return acmeError(wasSent(error) ? 'network' : 'unreachable', `${host}: ${reasonOf(error)}`, error);
+}
+
+/** False exactly when the system says that no connection was made: then the CA has heard nothing. */
+function wasSent(error: Error): boolean {
+  const tried = error instanceof AggregateError ? error.errors : [error];
+  return !tried.every((one: unknown) => {
+    const { syscall } = recordOf(one);
+    return syscall === 'connect' || syscall === 'getaddrinfo';
+  });
+}
+
+/** Where a name has several addresses, Node's error has the words in its parts. */
+function reasonOf(error: Error): string {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  return (first instanceof Error ? first.message : error.message) || 'the connection failed';
 }
 
 function flat(headers: Readonly<Record<string, string | string[] | undefined>>): Readonly<Record<string, string>> {

@@ -33,15 +33,15 @@ interface Known {
 export class AskedCertificates {
   readonly #ask: Ask;
   readonly #clock: Clock;
-  readonly #failed: (name: string, error: unknown) => void;
+  readonly #failed: (name: string, error: unknown, servesOn: boolean) => void;
   readonly #known = new LRUCache<string, Known>({ max: askedNamesMax });
   /** Name to the time until which there is none. */
   readonly #refused = new LRUCache<string, number>({ max: refusedNamesMax });
   readonly #questions = new Map<string, Question>();
   #isStopped = false;
 
-  /** @param failed is told what `ask` threw; that it hung is an error too */
-  constructor(ask: Ask, clock: Clock, failed: (name: string, error: unknown) => void) {
+  /** @param failed is told what `ask` threw, and whether an older answer serves on; that it hung is an error too */
+  constructor(ask: Ask, clock: Clock, failed: (name: string, error: unknown, servesOn: boolean) => void) {
     this.#ask = ask;
     this.#clock = clock;
     this.#failed = failed;
@@ -87,8 +87,9 @@ export class AskedCertificates {
       return;
     }
     this.#refused.set(name, wallMs + refusedMs);
+    const known = this.#known.get(name);
     if (found.error === null) this.#known.delete(name);
-    else this.#failed(name, found.error);
+    else this.#failed(name, found.error, known !== undefined && usable(known, wallMs) !== null);
     question.settle(null);
   }
 }

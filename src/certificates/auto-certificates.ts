@@ -20,6 +20,7 @@ import type { AutoCertificates } from './auto.ts';
 import { NameSetCertificate } from './orders.ts';
 import { OnDemandCertificates, onDemandLimits, type OnDemandLimits } from './orders-on-demand.ts';
 import { nameSetOf, places } from './orders-record.ts';
+import { SharedAnswers } from './shared-answers.ts';
 
 export interface AutoCertificatePorts {
   readonly store: Store;
@@ -33,6 +34,7 @@ export interface AutoCertificatePorts {
 
 export class OrderedCertificates implements AutoCertificates {
   readonly #ports: AutoCertificatePorts;
+  readonly #shared: SharedAnswers;
   readonly #challenges: ChallengeBook;
   readonly #onDemand: OnDemandCertificates;
   readonly #sets = new Map<string, NameSetCertificate>();
@@ -45,7 +47,8 @@ export class OrderedCertificates implements AutoCertificates {
 
   constructor(plans: readonly TlsPlan[], ports: AutoCertificatePorts) {
     this.#ports = ports;
-    this.#challenges = new ChallengeBook(ports.clock);
+    this.#shared = new SharedAnswers(ports.store, ports.clock);
+    this.#challenges = new ChallengeBook(ports.clock, this.#shared);
     const onDemand = {
       clock: ports.clock,
       tell: (event: CertificateEvent) => ports.tell(event),
@@ -77,6 +80,7 @@ export class OrderedCertificates implements AutoCertificates {
   start(): void {
     if (this.#state !== 'new') return;
     this.#state = 'started';
+    this.#shared.start();
     this.#endWatch = this.#ports.store.watch('acme/certificates', (key) => this.#changed(key));
     this.#startAll([...this.#sets.values()]);
   }
@@ -107,6 +111,10 @@ export class OrderedCertificates implements AutoCertificates {
     return this.#onDemand.materialFor(certificate.acme, ask, name);
   }
 
+  isProving(): boolean {
+    return this.#challenges.isProving;
+  }
+
   httpChallenge(token: string): string | null {
     return this.#challenges.httpChallenge(token);
   }
@@ -124,6 +132,7 @@ export class OrderedCertificates implements AutoCertificates {
     this.#state = 'stopped';
     this.#endWatch?.();
     this.#endWatch = null;
+    this.#shared.stop();
     await Promise.all([...[...this.#sets.values()].map((set) => set.stop()), this.#onDemand.stop(), ...this.#retiring]);
     const opened = [...this.#authorities.values()];
     this.#authorities.clear();

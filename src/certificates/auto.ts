@@ -14,4 +14,6 @@ export interface AutoCertificates {
   materialFor(plan: TlsPlan, name: string | null): CertificateMaterial | null | Promise<CertificateMaterial | null>;
   httpChallenge(token: string): string | null;
   tlsChallenge(name: string): CertificateMaterial | null;
+  /** True exactly while a name is being proved, here or by another process with the same store. */
+  isProving(): boolean;
 }

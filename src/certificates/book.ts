@@ -11,6 +11,8 @@ import type { CertificateMaterial, IdentitySource } from '../io/tls/identity.ts'
 import type { ProxyPlan } from '../routing/plan.ts';
 import type { TlsPlan } from '../routing/tls-plan.ts';
 import { CertificateError, CertificatesError, type CertificateProblem } from './certificate-error.ts';
+import { givenText } from './configured.ts';
+import { uncovered, type WantedNames } from './coverage.ts';
 import type { CheckedMaterial } from './material.ts';
 import { NameIndex, normalName } from './names.ts';
 import { sourceOf, type Answer, type Source, type SourcePorts } from './sources.ts';
@@ -18,6 +20,8 @@ import { sourceOf, type Answer, type Source, type SourcePorts } from './sources.
 export interface BookOptions extends Omit<SourcePorts, 'replaced'> {
   /** As `terminatingPlans` finds them: in the order of the routes. */
   readonly plans: readonly TlsPlan[];
+  /** What the routes of the plans ask for; absent where nobody wants to hear of names without a certificate. */
+  readonly wanted?: WantedNames;
 }
 
 export interface CertificateBook extends IdentitySource {
@@ -58,6 +62,8 @@ export const lifeCheckMs = 6 * 3_600_000;
 class Book implements CertificateBook {
   readonly #options: BookOptions;
   readonly #sources = new Map<TlsPlan, Source>();
+  /** Each source once, with the plans that share it: the same files are read, watched and told of once. */
+  readonly #shared = new Map<Source, TlsPlan[]>();
   readonly #toldExpiring = new Set<string>();
   readonly #waiting = new WeakMap<object, Map<string, Promise<CertificateMaterial | null>>>();
   #all = new NameIndex([]);
@@ -70,15 +76,23 @@ class Book implements CertificateBook {
       ...options,
       replaced: (plan: TlsPlan, loaded: CheckedMaterial): void => this.#replaced(plan, loaded),
     };
-    for (const plan of options.plans) this.#sources.set(plan, sourceOf(plan, ports));
+    const byCertificate = new Map<string, Source>();
+    for (const plan of options.plans) {
+      const text = givenText(plan.certificate);
+      const source = (text === null ? undefined : byCertificate.get(text)) ?? sourceOf(plan, ports);
+      if (text !== null) byCertificate.set(text, source);
+      this.#sources.set(plan, source);
+      this.#shared.set(source, [...(this.#shared.get(source) ?? []), plan]);
+    }
   }
 
   async open(): Promise<void> {
-    const loads = [...this.#sources].map(([plan, source]) => this.#load(plan, source));
-    const problems = (await Promise.all(loads)).filter((problem) => problem !== null);
+    const loads = await Promise.all([...this.#shared].map(([source, plans]) => load(source, plans)));
+    const problems = loads.flatMap((one) => (one === null || 'source' in one ? [] : [one]));
     if (problems.length > 0) throw new CertificatesError(problems);
     this.#index();
-    await Promise.all([...this.#sources.values()].map(async ({ configured }) => configured?.watch()));
+    for (const one of loads) if (one !== null && 'source' in one) this.#tellLoaded(one.source, one.loaded, false);
+    await Promise.all([...this.#shared.keys()].map(async ({ configured }) => configured?.watch()));
     this.onTimer();
   }
 
@@ -105,6 +119,10 @@ class Book implements CertificateBook {
     return this.#options.auto?.tlsChallenge(normalName(serverName)) ?? null;
   }
 
+  isProving(): boolean {
+    return this.#options.auto?.isProving() ?? false;
+  }
+
   httpChallenge(token: string): string | null {
     return this.#options.auto?.httpChallenge(token) ?? null;
   }
@@ -121,58 +139,87 @@ class Book implements CertificateBook {
     this.#isStopped = true;
     if (this.#timer !== null) this.#options.clock.cancel(this.#timer);
     this.#timer = null;
-    await Promise.all([...this.#sources.values()].map((source) => source.stop()));
+    await Promise.all([...this.#shared.keys()].map((source) => source.stop()));
   }
 
   /** Lives are looked at now, and again after a while. */
   onTimer(): void {
     this.#timer = null;
     if (this.#isStopped) return;
-    const configured = [...this.#sources].filter(([, source]) => source.configured !== null);
-    for (const [plan, source] of configured) this.#tellExpiring(plan, source.configured?.material ?? null);
+    const configured = [...this.#shared].filter(([source]) => source.configured !== null);
+    for (const [source, plans] of configured) this.#tellExpiring(plans, source.configured?.material ?? null);
     if (configured.length > 0) this.#timer = this.#options.clock.arm(lifeCheckMs, this, 0);
   }
 
-  /** Null: it was loaded, or there is nothing to load. */
-  async #load(plan: TlsPlan, { configured }: Source): Promise<CertificateProblem | null> {
-    if (configured === null) return null;
-    try {
-      const { material, warnings } = await configured.load();
-      this.#tellLoaded(plan, material, warnings, false);
-      return null;
-    } catch (error) {
-      if (!(error instanceof CertificateError)) throw error;
-      return { configPath: plan.configPath, code: error.code, message: error.message };
-    }
-  }
-
-  #replaced(plan: TlsPlan, { material, warnings }: CheckedMaterial): void {
+  #replaced(plan: TlsPlan, loaded: CheckedMaterial): void {
+    const source = this.#sources.get(plan);
+    if (source === undefined) return;
     this.#index();
-    this.#tellLoaded(plan, material, warnings, true);
-    this.#tellExpiring(plan, material);
+    this.#tellLoaded(source, loaded, true);
+    this.#tellExpiring(this.#shared.get(source) ?? [], loaded.material);
   }
 
   #index(): void {
-    const configured = [...this.#sources.values()].map((source) => source.configured?.material ?? null);
+    const configured = [...this.#shared.keys()].map((source) => source.configured?.material ?? null);
     this.#all = new NameIndex(configured.filter((material) => material !== null));
   }
 
-  #tellLoaded(
-    { configPath }: TlsPlan,
-    { names, notAfterMs }: CertificateMaterial,
-    warnings: readonly string[],
-    isReplacement: boolean,
-  ): void {
-    this.#options.report({ event: 'certificate.loaded', configPath, names, notAfterMs, isReplacement, warnings });
+  /** Told once, whichever routes share it. */
+  #tellLoaded(source: Source, { material, warnings }: CheckedMaterial, isReplacement: boolean): void {
+    const plans = this.#shared.get(source) ?? [];
+    const [{ configPath } = nowhere] = plans;
+    const { names, notAfterMs } = material;
+    const told = [...warnings, ...this.#coverage(plans, names)];
+    this.#options.report({
+      event: 'certificate.loaded',
+      configPath,
+      names,
+      notAfterMs,
+      isReplacement,
+      warnings: told,
+    });
+  }
+
+  /** What of the names that routes ask for has no certificate. The first place is the event's own. */
+  #coverage(plans: readonly TlsPlan[], names: readonly string[]): readonly string[] {
+    return plans.flatMap((plan, at) => {
+      const clause = uncovered(this.#options.wanted?.get(plan) ?? [], names, this.#all);
+      if (clause === null) return [];
+      return [at === 0 ? clause : `${plan.configPath}: ${clause}`];
+    });
   }
 
   /** Once per certificate. */
-  #tellExpiring({ configPath }: TlsPlan, material: CertificateMaterial | null): void {
+  #tellExpiring([{ configPath } = nowhere]: readonly Place[], material: CertificateMaterial | null): void {
     if (material === null || this.#toldExpiring.has(material.id)) return;
     const { id, names, notBeforeMs, notAfterMs } = material;
     const leftMs = notAfterMs - this.#options.clock.wallMs();
     if (leftMs > Math.min(expiringMsMax, (notAfterMs - notBeforeMs) / 3)) return;
     this.#toldExpiring.add(id);
     this.#options.report({ event: 'certificate.expiring', configPath, names, notAfterMs, leftMs });
+  }
+}
+
+/** A source always has a plan. */
+const nowhere: Place = { configPath: '' };
+type Place = Pick<TlsPlan, 'configPath'>;
+
+interface Loaded {
+  readonly source: Source;
+  readonly loaded: CheckedMaterial;
+}
+
+/** Null: there is nothing to load. */
+async function load(
+  source: Source,
+  [{ configPath } = nowhere]: readonly Place[],
+): Promise<Loaded | CertificateProblem | null> {
+  const { configured } = source;
+  if (configured === null) return null;
+  try {
+    return { source, loaded: await configured.load() };
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    return { configPath, code: error.code, message: error.message };
   }
 }

@@ -16,12 +16,14 @@ export type CertificateEvent =
       /** Sentences. */
       readonly warnings: readonly string[];
     }
-  /** It does not serve; what served before goes on. */
+  /** It does not serve. */
   | {
       readonly event: 'certificate.rejected';
       readonly configPath: string;
       readonly code: CertificateErrorCode;
       readonly message: string;
+      /** True exactly when what served before goes on; else whoever asks for it is refused. */
+      readonly servesOn: boolean;
     }
   /** Told once, when its end is near; negative: it is over. */
   | {

@@ -189,6 +189,18 @@ async function bytesOf(material: Material, where: string, encoding: 'base64' | '
   throw new CertificateError('SALLYPORT_CERTIFICATE_INVALID', `${where} is larger than any certificate`);
 }
 
+/** Equal exactly where the same certificate is given in the same way; null where it is not the configuration that gives it. */
+export function givenText(certificate: CertificatePlan): string | null {
+  if (certificate.type === 'pem') return digestOf([certificate.cert, certificate.key].map(givenBytes));
+  if (certificate.type !== 'pfx') return null;
+  return digestOf([givenBytes(certificate.pfx), Buffer.from(certificate.passphrase ?? '')]);
+}
+
+function givenBytes(material: Material): Buffer {
+  if (material.kind === 'bytes') return Buffer.from(material.bytes);
+  return Buffer.from(material.kind === 'file' ? `file ${material.path}` : material.text);
+}
+
 function whereOf(material: Material, field: string): string {
   return material.kind === 'file' ? material.path : field;
 }

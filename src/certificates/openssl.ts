@@ -33,6 +33,23 @@ export function checkUsable(cert: string, key: string, where: string): void {
   }
 }
 
+/**
+ * What of a cipher list OpenSSL does not know. Of a whole list it ignores such names as long as one is left, so that a
+ * slip would go unseen. What is only taken away or moved need not be known.
+ */
+export function unknownCiphers(list: string): readonly string[] {
+  return list.split(':').filter((entry) => /^\w/.test(entry) && !isCipher(entry));
+}
+
+function isCipher(ciphers: string): boolean {
+  try {
+    createSecureContext({ ciphers });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** OpenSSL's own words, without the numbers in front of them. */
 export function wordsOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
@@ -49,7 +66,7 @@ function contextOfPfx(pfx: Buffer, passphrase: string | null, where: string): Se
       throw new CertificateError('SALLYPORT_CERTIFICATE_KEY', `${where} ${why}`, { cause: error });
     }
     const why = words.includes('unsupported')
-      ? 'is locked by a cipher that OpenSSL does not know any more: export it again with a newer one'
+      ? 'is locked by a cipher that OpenSSL 3 does not open any more (RC2 or DES): openssl pkcs12 -legacy opens it, and openssl pkcs12 -export writes it anew'
       : `is no PFX file with a certificate and its key (${words})`;
     throw new CertificateError('SALLYPORT_CERTIFICATE_INVALID', `${where} ${why}`, { cause: error });
   }

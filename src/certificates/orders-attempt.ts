@@ -11,7 +11,7 @@ import type { AcmePlan } from '../routing/tls-plan.ts';
 import type { PutOptions, Store } from '../store/store.ts';
 import type { AcmeAuthority, AcmeAuthorization, AcmeOrder } from './acme.ts';
 import type { ChallengeBook, PublishedChallenge } from './acme-challenges.ts';
-import { acmeError, AcmeError } from './acme-error.ts';
+import { acmeError, AcmeError, type AcmeProblem } from './acme-error.ts';
 import { acmeLibrary } from './acme-library.ts';
 import { renewalId } from './acme-renewal.ts';
 import {
@@ -199,6 +199,12 @@ export class OrderAttempt {
     if (this.#order === null || this.#key === null) throw acmeError('answer', 'there is no order');
     return { order: this.#order, key: this.#key };
   }
+}
+
+/** What the chart hears of a step that failed. */
+export function factOf(command: string, { type, retryAfterMs }: AcmeProblem): CertificateFact {
+  const isUnsent = command === 'openOrder' && type === 'unreachable';
+  return isUnsent ? { type: 'authority.unreached' } : { type: 'attempt.failed', afterMs: retryAfterMs };
 }
 
 function refusedName({ name, status, error }: AcmeAuthorization): AcmeError {

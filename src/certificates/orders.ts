@@ -17,7 +17,7 @@ import type { AcmeAuthority } from './acme.ts';
 import type { ChallengeBook } from './acme-challenges.ts';
 import { acmeError, problemOf, recordOf, type AcmeProblem } from './acme-error.ts';
 import type { CertificateEvent, CertificateEventBody, CertificateStatus } from './acme-events.ts';
-import { OrderAttempt } from './orders-attempt.ts';
+import { factOf, OrderAttempt } from './orders-attempt.ts';
 import { HeldLock } from './orders-lock.ts';
 import { KeptCertificate } from './orders-kept.ts';
 import { places, type NameSet } from './orders-record.ts';
@@ -256,7 +256,7 @@ export class NameSetCertificate {
         (error: unknown) => {
           const problem = problemOf(error, kind);
           if (command === 'askAdvice') settle({ type: 'advice.settled' }, null);
-          else settle({ type: 'attempt.failed', afterMs: problem.retryAfterMs }, problem);
+          else settle(factOf(command, problem), problem);
         },
       ),
     );

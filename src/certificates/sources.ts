@@ -63,7 +63,7 @@ function configuredSource(
     clock,
     loaded: (loaded) => replaced(plan, loaded),
     rejected: ({ code, message }) =>
-      report({ event: 'certificate.rejected', configPath: plan.configPath, code, message }),
+      report({ event: 'certificate.rejected', configPath: plan.configPath, code, message, servesOn: true }),
   });
   return {
     find(name) {
@@ -104,11 +104,11 @@ function askedSource(
   { clock, report }: SourcePorts,
 ): Source {
   let toldMs = Number.NEGATIVE_INFINITY;
-  const asked = new AskedCertificates(ask, clock, (name, error) => {
+  const asked = new AskedCertificates(ask, clock, (name, error, servesOn) => {
     // Invented names must not fill the log.
     if (clock.nowMs() - toldMs < refusedMs) return;
     toldMs = clock.nowMs();
-    report({ event: 'certificate.rejected', configPath: plan.configPath, ...failureOf(name, error) });
+    report({ event: 'certificate.rejected', configPath: plan.configPath, ...failureOf(name, error), servesOn });
   });
   return {
     find(name) {
@@ -122,6 +122,6 @@ function askedSource(
 
 function failureOf(name: string, error: unknown): Pick<CertificateError, 'code' | 'message'> {
   const why = error instanceof Error ? error.message : String(error);
-  const message = `there is no certificate for ${name === '' ? 'clients without a name' : name}: ${why}`;
+  const message = `no certificate was given for ${name === '' ? 'clients without a name' : name}: ${why}`;
   return { code: error instanceof CertificateError ? error.code : 'SALLYPORT_CERTIFICATE_PROVIDER', message };
 }

@@ -18,8 +18,9 @@ export async function checkConfig(
 ): Promise<number> {
   try {
     const loaded = await loadPlan(file, options, host);
-    await checkCertificates(loaded.plan);
-    const report = checkReport(loaded.plan, relative(host.folder, loaded.file));
+    const certificates = await checkCertificates(loaded.plan);
+    const plan = { ...loaded.plan, warnings: [...loaded.plan.warnings, ...certificates] };
+    const report = checkReport(plan, relative(host.folder, loaded.file));
     host.print(options.json === true ? JSON.stringify(report, null, 2) : checkText(report, painter(host.hasColour)));
     return exitCodes.fine;
   } catch (error) {

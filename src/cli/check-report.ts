@@ -1,21 +1,19 @@
 /**
  * What `check` knows about a configuration in which nothing is wrong, as plain data: the JSON that it prints.
  *
- * Decides: which deadlines are worth naming (those that are not the default), and that the longest hold time over the
- * listeners of a route is the route's. Must never do: word anything; `check-text.ts` does.
+ * Decides: which deadlines are worth naming: those that are not the default. Must never do: word what is not a phrase of
+ * its own; `check-text.ts` does. Read first: `check-hold.ts`.
  */
-import type { HoldTime } from '../machines/chart/hold-time.ts';
-import {
-  deadlineNames,
-  deadlines,
-  type DeadlineName,
-  type Timeouts,
-  type TimeoutsPlan,
-} from '../machines/connection/delays.ts';
-import { connectionHoldTime, type ConnectionHoldTime, type HoldPolicy } from '../machines/connection/hold-time.ts';
+import { deadlineNames, deadlines, type DeadlineName, type TimeoutsPlan } from '../machines/connection/delays.ts';
+import type { ConnectionHoldTime } from '../machines/connection/hold-time.ts';
 import type { AuthenticationPlan, FieldRewrite, HttpMatch } from '../routing/http-plan.ts';
 import type { ForwardAction, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
+import type { PoolPlan } from '../routing/pool-plan.ts';
+import { orderRoutes } from '../routing/route-order.ts';
 import type { AcmePlan, CertificatePlan, Material, TlsPlan } from '../routing/tls-plan.ts';
+import { describeAdmission, describeListener } from './admission-text.ts';
+import { longestHold } from './check-hold.ts';
+import { describeBalance, describeEndpoint, describePool } from './pool-text.ts';
 import { describeAction, describeMatch, describePolicy, namesOf } from './route-text.ts';
 import { describeCertificate, describeHandshake } from './tls-text.ts';
 
@@ -23,16 +21,36 @@ export interface CheckReport {
   readonly ok: true;
   readonly file: string;
   readonly listeners: readonly CheckedListener[];
+  /** What the whole proxy asks of everybody; one phrase each, for people. */
+  readonly limits: readonly string[];
   /** The whole proxy's own deadlines. */
   readonly deadlines: readonly CheckedDeadline[];
   readonly routes: readonly CheckedRoute[];
+  readonly pools: readonly CheckedPool[];
   readonly warnings: readonly string[];
 }
 
 export interface CheckedListener {
   readonly host: string;
   readonly port: number;
-  /** Names, in the order they are tried. */
+  /** Names, in the order they are tried for what comes over the wire; where TLS ends, for a client hello. */
+  readonly routes: readonly string[];
+  /** Those that terminate TLS, in the order they are tried for what is inside. */
+  readonly inside: readonly string[];
+  /** True exactly when it is there for HTTP-01 alone. */
+  readonly isForChallenges: boolean;
+  /** What is asked before any route is known; one phrase each, for people. */
+  readonly policy: readonly string[];
+}
+
+export interface CheckedPool {
+  readonly name: string;
+  readonly configPath: string;
+  readonly balance: string;
+  readonly endpoints: readonly string[];
+  /** How they are looked after; one phrase each, for people. */
+  readonly policy: readonly string[];
+  /** Names of the routes that lead to it. */
   readonly routes: readonly string[];
 }
 
@@ -121,10 +139,38 @@ export function checkReport(plan: ProxyPlan, file: string): CheckReport {
   return {
     ok: true,
     file,
-    listeners: plan.listeners.map(({ host, port, routes }) => ({ host, port, routes: routes.map(({ name }) => name) })),
+    listeners: plan.listeners.map(checkedListener),
+    limits: describeAdmission(plan.admission),
     deadlines: ofProxy,
     routes: plan.routes.map((route) => checkedRoute(route, plan, ofProxy)),
+    pools: plan.pools.map((pool) => checkedPool(pool, plan.routes)),
     warnings: plan.warnings,
+  };
+}
+
+function checkedListener(listener: ListenerPlan): CheckedListener {
+  const { host, port, routes, isForChallenges } = listener;
+  const inside = routes.filter(({ tls }) => tls !== null);
+  return {
+    host,
+    port,
+    routes: orderRoutes(routes, 'wire').map(({ name }) => name),
+    inside: orderRoutes(inside, 'inside').map(({ name }) => name),
+    isForChallenges,
+    policy: describeListener(listener),
+  };
+}
+
+function checkedPool(pool: PoolPlan, routes: readonly RoutePlan[]): CheckedPool {
+  const { name, configPath, endpoints } = pool;
+  const leads = routes.filter(({ action }) => action.type === 'forward' && action.pool === pool);
+  return {
+    name,
+    configPath,
+    balance: describeBalance(pool),
+    endpoints: endpoints.map(describeEndpoint),
+    policy: describePool(pool),
+    routes: leads.map((route) => route.name),
   };
 }
 
@@ -176,7 +222,6 @@ function checkedAcme({ ask, directoryUrl, email, challenges, challengePort, rene
 
 /** Deadlines that only an HTTP exchange, or the pool behind it, ever arms. */
 const httpDeadlines: ReadonlySet<DeadlineName> = new Set([
-  'queue',
   'requestHead',
   'requestBody',
   'response',
@@ -215,32 +260,4 @@ function differing({ values, sources }: TimeoutsPlan): readonly CheckedDeadline[
   return deadlineNames
     .filter((name) => values[name] !== deadlines[name].defaultMs)
     .map((name) => ({ name, ms: values[name], defaultMs: deadlines[name].defaultMs, source: sources[name] }));
-}
-
-/** @param listeners those that try the route. */
-function longestHold(route: RoutePlan, listeners: readonly ListenerPlan[]): ConnectionHoldTime | null {
-  const { action, keepHalfOpen, timeouts } = route;
-  const serves = servesOf(route);
-  if (serves === null) return null;
-  const attemptsMax = action.type === 'forward' ? action.targets.length : 1;
-  const times = distinctDeadlines(listeners).map((listener) =>
-    connectionHoldTime({ listener, route: timeouts.values, attemptsMax, keepHalfOpen, serves }),
-  );
-  return times.toSorted((left, right) => lengthOf(right.silent) - lengthOf(left.silent))[0] ?? null;
-}
-
-function servesOf({ action, needsHttp }: RoutePlan): HoldPolicy['serves'] | null {
-  if (action.type === 'block') return null;
-  if (action.type === 'redirect' || action.type === 'respond') return 'answers';
-  if (action.type === 'handler' && action.kind === 'socket') return 'handler';
-  return needsHttp ? 'http' : 'upstream';
-}
-
-/** A route on a thousand ports is computed once for each set of deadlines that it meets. */
-function distinctDeadlines(listeners: readonly ListenerPlan[]): readonly Timeouts[] {
-  return [...new Map(listeners.map(({ timeouts: { values } }) => [JSON.stringify(values), values])).values()];
-}
-
-function lengthOf({ totalMs }: HoldTime): number {
-  return totalMs ?? Infinity;
 }

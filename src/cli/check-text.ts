@@ -2,16 +2,18 @@
  * The report of `check` as people read it.
  */
 import type { HoldStep, HoldTime } from '../machines/chart/hold-time.ts';
-import type { CheckedDeadline, CheckReport, CheckedRoute } from './check-report.ts';
+import type { CheckedDeadline, CheckedListener, CheckedPool, CheckReport, CheckedRoute } from './check-report.ts';
 import { alignColumns, indent, showMs, type Paint } from './layout.ts';
 
 export function checkText(report: CheckReport, paint: Paint): string {
-  const { file, listeners, routes, warnings } = report;
+  const { file, listeners, limits, routes, pools, warnings } = report;
   const count = (items: readonly unknown[], noun: string) => `${items.length} ${noun}${items.length === 1 ? '' : 's'}`;
   const verdict = `${paint('green', 'fine')}: ${file}, ${count(listeners, 'listener')}, ${count(routes, 'route')}`;
   const sections = [
     verdict,
     ...routesText(report, paint),
+    `${paint('bold', 'All together')}: ${limits.join('; ')}`,
+    poolsText(pools, paint),
     certificatesText(routes, paint),
     policyText(routes, paint),
     deadlinesText(report, paint),
@@ -21,21 +23,56 @@ export function checkText(report: CheckReport, paint: Paint): string {
   return sections.filter((section) => section !== '').join('\n\n');
 }
 
-/** Listeners that try the same routes in the same order are one section. */
+/** Listeners that try the same routes in the same order, and ask the same of everybody, are one section. */
 function routesText({ listeners, routes }: CheckReport, paint: Paint): readonly string[] {
-  const groups = new Map<string, string[]>();
-  for (const { host, port, routes: names } of listeners) {
-    const key = names.join('\n');
-    groups.set(key, [...(groups.get(key) ?? []), host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`]);
+  const groups = new Map<string, CheckedListener[]>();
+  for (const listener of listeners) {
+    const key = JSON.stringify([listener.routes, listener.inside, listener.policy]);
+    groups.set(key, [...(groups.get(key) ?? []), listener]);
   }
-  return [...groups].map(([key, addresses]) => {
-    const rows = key.split('\n').flatMap((name, order) => {
-      const route = routes.find((one) => one.name === name);
-      return route === undefined ? [] : [routeCells(route, order + 1)];
-    });
-    const order = rows.length > 1 ? ', in the order they are tried' : '';
-    return `${paint('bold', `Routes of ${addressesText(addresses)}`)}${order}\n${indent(alignColumns(rows).join('\n'), 2)}`;
+  return [...groups.values()].map((group) => listenersText(group, routes, paint));
+}
+
+function listenersText(group: readonly CheckedListener[], routes: readonly CheckedRoute[], paint: Paint): string {
+  const addresses = addressesText(
+    group.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)),
+  );
+  const [{ routes: names, inside, policy, isForChallenges } = noListener] = group;
+  if (isForChallenges)
+    return `${paint('bold', addresses)}\n  answers the HTTP-01 validations of certificate authorities, and nothing else`;
+  const rows = names.flatMap((name, order) => rowOf(name, order, routes));
+  // What a client hello cannot show has no weight before the handshake, and has it inside.
+  const isOther = names.filter((name) => inside.includes(name)).join('\n') !== inside.join('\n');
+  const order = rows.length > 1 ? `, in the order they are tried${isOther ? ' for a client hello' : ''}` : '';
+  const lines = [`${paint('bold', `Routes of ${addresses}`)}${order}`, ...indented(rows)];
+  if (isOther)
+    lines.push(
+      'Inside of the TLS that ends here, in the order they are tried for what is spoken there',
+      ...indented(inside.flatMap((name, at) => rowOf(name, at, routes))),
+    );
+  return [...lines, ...policy.map((phrase) => `  ${phrase}`)].join('\n');
+}
+
+const noListener: CheckedListener = { host: '', port: 0, routes: [], inside: [], isForChallenges: false, policy: [] };
+
+function indented(rows: readonly (readonly string[])[]): readonly string[] {
+  return alignColumns(rows).map((row) => `  ${row}`);
+}
+
+function rowOf(name: string, order: number, routes: readonly CheckedRoute[]): readonly (readonly string[])[] {
+  const route = routes.find((one) => one.name === name);
+  return route === undefined ? [] : [routeCells(route, order + 1)];
+}
+
+/** Endpoints, and how they are looked after. */
+function poolsText(pools: readonly CheckedPool[], paint: Paint): string {
+  const rows = pools.flatMap(({ name, balance, endpoints, policy, routes }) => {
+    const users = routes.length === 0 ? 'no route leads to it' : `of ${routes.join(', ')}`;
+    const phrases = [`${balance}, ${users}`, ...endpoints.map((one) => `→ ${one}`), ...policy];
+    return phrases.map((phrase, order) => [order === 0 ? name : '', phrase]);
   });
+  if (rows.length === 0) return '';
+  return `${paint('bold', 'Pools')}\n${indent(alignColumns(rows).join('\n'), 2)}`;
 }
 
 function addressesText(addresses: readonly string[]): string {
@@ -91,18 +128,22 @@ function limitText(name: string, ms: number | null): string {
   return name === 'idle' || name === 'lifetime' ? 'infinite' : 'off';
 }
 
+/** Routes that hold equally long, in the same way, are one paragraph. */
 function holdText(routes: readonly CheckedRoute[], paint: Paint): string {
-  const lines = routes.flatMap(({ name, holdTime }) => {
-    if (holdTime === null) return [];
+  const names = new Map<string, string[]>();
+  for (const { name, holdTime } of routes) {
+    if (holdTime === null) continue;
     const { silent, hostile } = holdTime;
-    return [
-      `${paint('bold', name)}: ${silent.totalMs === null ? paint('yellow', whyUnbounded(silent, 'silent')) : showMs(silent.totalMs)}`,
+    const paragraph = [
+      `: ${silent.totalMs === null ? paint('yellow', whyUnbounded(silent, 'silent')) : showMs(silent.totalMs)}`,
       `  ${pathText(silent.path)}`,
       `  a peer that trickles bytes: ${hostile.totalMs === null ? whyUnbounded(hostile, 'hostile') : showMs(hostile.totalMs)}`,
-    ];
-  });
-  if (lines.length === 0) return '';
-  return `${paint('bold', 'The longest a silent peer can hold a slot')}\n${indent(lines.join('\n'), 2)}`;
+    ].join('\n');
+    names.set(paragraph, [...(names.get(paragraph) ?? []), name]);
+  }
+  const paragraphs = [...names].map(([paragraph, those]) => `${paint('bold', those.join(', '))}${paragraph}`);
+  if (paragraphs.length === 0) return '';
+  return `${paint('bold', 'The longest a silent peer can hold a slot')}\n${indent(paragraphs.join('\n'), 2)}`;
 }
 
 /** Which state has no end, and what would have to be set to give it one. A silent peer is held by `idle` alone. */

@@ -8,6 +8,7 @@ import { exitCodes, type CommandHost } from './host.ts';
 import { alignColumns, indent, painter, type Paint } from './layout.ts';
 import { loadPlan } from './load-plan.ts';
 import type { RouteAction } from '../routing/plan.ts';
+import { describeBalance, describeEndpoint, describePool } from './pool-text.ts';
 import { describeAction, describePolicy } from './route-text.ts';
 import { describeTls } from './tls-text.ts';
 
@@ -67,7 +68,7 @@ function answerText(question: RouteQuestion, answer: MatchExplanation, paint: Pa
     `A client at ${question.clientIp} that speaks ${speaks} is ${paint(decision.kind === 'route' ? 'green' : 'yellow', says)}.`,
   ];
   if (decision.kind === 'route') {
-    lines.push(`  ${describeAction(actionOf(decision))}`);
+    lines.push(...destinationOf(decision).map((line) => `  ${line}`));
     if (handshake !== null) lines.push(`  ${describeTls(handshake)}`);
     lines.push(...describePolicy(decision.route).map((phrase) => `  ${phrase}`), ...foundInPath(decision));
     lines.push(`  ${paint('dim', decision.route.configPath)}`);
@@ -76,12 +77,24 @@ function answerText(question: RouteQuestion, answer: MatchExplanation, paint: Pa
   if (asksForRequest(question) && !isRequest && decision.kind === 'route')
     lines.push('  What is asked of the request is not looked at: nothing reads HTTP here.');
   const rows = candidates.map((candidate) => candidateCells(candidate, answer, paint));
-  return [
-    ...lines,
-    '',
-    paint('bold', 'Routes of this port, in the order they are tried'),
-    indent(alignColumns(rows).join('\n'), 2),
-  ].join('\n');
+  return [...lines, '', paint('bold', headingOf(answer)), indent(alignColumns(rows).join('\n'), 2)].join('\n');
+}
+
+/** Behind a handshake those come first that it leads to, in their own order. */
+function headingOf({ handshake, candidates }: MatchExplanation): string {
+  if (handshake === null) return 'Routes of this port, in the order they are tried';
+  const passesThrough = candidates.some(({ route }) => route.tls === null);
+  const then = passesThrough ? '; then those that end no TLS' : '';
+  return `Routes inside of the TLS that ends here, in the order they are tried${then}`;
+}
+
+/** What the chosen route asks of whom it takes, and where it leads. */
+function destinationOf(decision: Extract<Decision, { kind: 'route' }>): readonly string[] {
+  const action = actionOf(decision);
+  const pool = action.type === 'forward' ? action.pool : null;
+  if (pool === null) return [describeAction(action)];
+  const places = pool.endpoints.map((endpoint) => `  → ${describeEndpoint(endpoint)}`);
+  return [`${describeAction(action)}: ${describeBalance(pool)} over`, ...places, ...describePool(pool)];
 }
 
 type Decision = MatchExplanation['decision'];

@@ -30,11 +30,19 @@ export async function probeTargets(plan: ProxyPlan): Promise<TargetStates> {
 }
 
 export function targetText({ host, port }: Target): string {
+  return port === 0 && !host.startsWith('unix:') ? `${host}, the port that was asked for` : addressOf(host, port);
+}
+
+/** `[::1]:80`, `a.example:80`, `unix:/run/a.sock`. */
+export function addressOf(host: string, port: number): string {
+  if (host.startsWith('unix:')) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** Those that can be dialled as they stand: not by another port, and not through somebody else. */
 function targetsOf(action: ProxyPlan['routes'][number]['action']): readonly Target[] {
-  return action.type === 'forward' ? action.targets : [];
+  if (action.type !== 'forward' || action.dialer.type !== 'direct' || action.pool !== null) return [];
+  return action.targets.filter(({ host, port }) => port !== 0 || host.startsWith('unix:'));
 }
 
 function probe(target: Target, dial: Dialer, clock: Clock): Promise<string> {

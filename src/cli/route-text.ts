@@ -6,6 +6,8 @@
 import type { AuthenticationPlan, FieldRewrite, HttpMatch, RewritePlan } from '../routing/http-plan.ts';
 import type { ForwardAction, RouteAction, RoutePlan, TargetPlan } from '../routing/plan.ts';
 import { formatDuration } from '../config/duration.ts';
+import { describeRouteAdmission } from './admission-text.ts';
+import { describeDialer } from './pool-text.ts';
 import { targetText } from './reachability.ts';
 
 /**
@@ -51,10 +53,15 @@ export function describeAction(action: RouteAction): string {
   return action.kind === 'socket' ? 'a socket handler' : `an HTTP handler (${action.http.form})`;
 }
 
-function describeForward({ targets, upstreamProtocol }: ForwardAction): string {
+function describeForward(action: ForwardAction): string {
+  return action.upstreamProtocol === 'h2' ? `${placesOf(action)} over HTTP/2` : placesOf(action);
+}
+
+function placesOf({ pool, targetOf, targets }: ForwardAction): string {
+  if (pool !== null) return `the pool ${pool.name}`;
+  if (targetOf !== null) return 'wherever the function of the configuration says';
   const texts = targets.map(describeTarget);
-  const places = texts.length === 1 ? texts.join('') : `${texts.join(', ')} in turn`;
-  return upstreamProtocol === 'h2' ? `${places} over HTTP/2` : places;
+  return texts.length === 1 ? texts.join('') : `${texts.join(', ')} in turn`;
 }
 
 /** A target with a match of its own says for what. */
@@ -64,10 +71,22 @@ export function describeTarget(target: TargetPlan): string {
 }
 
 /** What is done to requests on the way, and who may pass: one phrase each. */
-export function describePolicy({ action, authentication, rewrite }: RoutePlan): readonly string[] {
+export function describePolicy(route: RoutePlan): readonly string[] {
+  const { action, authentication, rewrite } = route;
   const pingMs = action.type === 'forward' ? action.pingMs : null;
   const pinged = pingMs === null ? [] : [`pings the clients of WebSockets after ${formatDuration(pingMs)} of silence`];
-  return [...describeAuthentication(authentication), ...describeRewrite(rewrite), ...pinged];
+  const admitted = describeRouteAdmission(route);
+  const dialled = action.type === 'forward' ? describeDialling(action) : [];
+  return [...admitted, ...describeAuthentication(authentication), ...describeRewrite(rewrite), ...pinged, ...dialled];
+}
+
+/** What an upstream sees before the client's bytes, and how it is reached; a pool says that of itself. */
+function describeDialling({ dialer, pool, preservesSource, proxyHeader }: ForwardAction): readonly string[] {
+  return [
+    ...(proxyHeader === null ? [] : [`upstreams are sent a PROXY header, version ${proxyHeader.slice(1)}`]),
+    ...(preservesSource ? ['upstreams see the client’s address as the source'] : []),
+    ...(pool === null ? describeDialer(dialer) : []),
+  ];
 }
 
 function describeAuthentication(plan: AuthenticationPlan | null): readonly string[] {

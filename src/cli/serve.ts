@@ -13,6 +13,7 @@ import type { ProxyPlan } from '../routing/plan.ts';
 import type { CommonOptions } from './common-options.ts';
 import { explainFailure } from './failure.ts';
 import { exitCodes, signalExitCodes, type CommandHost, type StopSignal } from './host.ts';
+import { listenHints } from './listen-hint.ts';
 import { probeTargets } from './reachability.ts';
 import { welcome } from './welcome.ts';
 
@@ -25,7 +26,11 @@ export async function serve(plan: ProxyPlan, options: CommonOptions, host: Comma
     logger.log('warn', { event: 'reload.refused' }, 'SIGHUP: reload is not built yet; the proxy goes on as it is');
   });
   const proxy = createProxyFromPlan(plan, { logger });
-  const life = live(proxy, plan, host, stops).catch((error: unknown) => explainFailure(error, host));
+  const life = live(proxy, plan, host, stops).catch((error: unknown) => {
+    const failure = explainFailure(error, host);
+    for (const hint of listenHints(error, plan)) host.complain(`  ${hint}`);
+    return failure;
+  });
   const exitCode = await Promise.race([life, stops.second.then((signal) => signalExitCodes[signal])]);
   logger.flush();
   return exitCode;

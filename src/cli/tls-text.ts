@@ -18,10 +18,11 @@ export function describeCertificate(certificate: CertificatePlan): string {
     case 'auto': {
       const { acme, names } = certificate;
       const asked = acme.ask === null ? [] : ['names that come by, where the ask function says yes'];
-      const port =
-        acme.challengePort === 80 || !acme.challenges.includes('http-01') ? '' : ` on port ${acme.challengePort}`;
+      const challenges = acme.challenges.map((one) =>
+        one === 'http-01' && acme.challengePort !== 80 ? `http-01 on port ${acme.challengePort}` : one,
+      );
       const bound = acme.eab === null ? '' : `, account bound to ${acme.eab.keyId}`;
-      return `ordered at ${acme.directoryUrl} by ${acme.email ?? 'nobody'} for ${[...names, ...asked].join(', ')} (${acme.challenges.join(', ')}${port}${bound})`;
+      return `ordered at ${acme.directoryUrl} by ${acme.email ?? 'nobody'} for ${[...names, ...asked].join(', ')} (${challenges.join(', ')}${bound})`;
     }
     case 'pem':
       return `${materialText(certificate.cert)} with the key ${materialText(certificate.key)}`;

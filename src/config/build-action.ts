@@ -1,20 +1,35 @@
 /**
  * What a route does, out of a configuration in which nothing is wrong.
  *
- * Decides: the defaults of every action, and which form a handler for HTTP has. Must never do: call a handler.
+ * Decides: the defaults of every action, and which form a handler for HTTP has. Must never do: call a function
+ * of the embedding program's.
  * Read first: `../routing/plan.ts`.
  */
+import { resolve } from 'node:path';
+
 import type { FetchHandler, HandlerAction, HttpHandlerPlan, NodeHandler, RespondAction } from '../routing/http-plan.ts';
-import type { ForwardAction, RouteAction } from '../routing/plan.ts';
+import type { ForwardAction, RouteAction, TargetPlan } from '../routing/plan.ts';
+import type { PoolPlan } from '../routing/pool-plan.ts';
 import { fieldsOf, httpMatchPlan } from './build-http.ts';
+import { dialerPlan } from './build-pool.ts';
 import { bodylessStatuses, redirectStatuses } from './schema-answer.ts';
 import type { ActionInput } from './schema-action.ts';
+import type { ListedTargetInput } from './schema-target.ts';
 
 /** The method and its body are kept, and caches may remember it. */
 const redirectStatusDefault = 308;
 
-/** @param protocol what the route asks for, said or implied. */
-export function actionPlan(action: ActionInput, protocol: string | null): RouteAction {
+/** What of the configuration around an action makes its plan. */
+export interface ActionSurroundings {
+  /** What the route asks for, said or implied. */
+  readonly protocol: string | null;
+  /** By name. */
+  readonly pools: ReadonlyMap<string, PoolPlan>;
+  /** What paths are relative to. */
+  readonly folder: string;
+}
+
+export function actionPlan(action: ActionInput, around: ActionSurroundings): RouteAction {
   switch (action.type) {
     case 'block':
       return { type: 'block', how: action.how ?? 'reset' };
@@ -32,20 +47,29 @@ export function actionPlan(action: ActionInput, protocol: string | null): RouteA
     case 'forward':
       break;
   }
-  return forwardPlan(action, protocol);
+  return forwardPlan(action, around);
 }
 
-function forwardPlan(action: ActionInput, protocol: string | null): ForwardAction {
-  const targets = action.targets ?? (action.target === undefined ? [] : [action.target]);
+function forwardPlan(action: ActionInput, { protocol, pools, folder }: ActionSurroundings): ForwardAction {
+  const { target } = action;
+  const pool = action.pool === undefined ? null : (pools.get(action.pool) ?? null);
+  const targets = action.targets ?? (target === undefined || typeof target === 'function' ? [] : [target]);
   return {
     type: 'forward',
-    targets: targets.map((target) => {
-      const match = 'match' in target && target.match !== undefined ? target.match : {};
-      return { host: target.host, port: target.port, match: isEmpty(match) ? null : httpMatchPlan(match) };
-    }),
+    targets: targets.map((one) => targetPlan(one, folder)),
+    pool,
+    targetOf: typeof target === 'function' ? target : null,
+    dialer: pool?.dialer ?? dialerPlan(action.dialer, { folder }),
+    proxyHeader: action.sendProxyProtocol ?? null,
+    preservesSource: action.preserveSourceIP ?? false,
     upstreamProtocol: action.upstreamProtocol ?? (protocol === 'h2c' ? 'h2' : 'http1'),
     pingMs: action.websocket?.ping ?? null,
   };
+}
+
+function targetPlan({ host = '', port = 0, unix, match = {} }: ListedTargetInput, folder: string): TargetPlan {
+  const place = unix === undefined ? { host, port } : { host: `unix:${resolve(folder, unix)}`, port: 0 };
+  return { ...place, match: isEmpty(match) ? null : httpMatchPlan(match) };
 }
 
 function isEmpty(value: object): boolean {

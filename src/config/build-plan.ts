@@ -8,10 +8,13 @@ import { resolve } from 'node:path';
 
 import type { Detector } from '../protocols/detector.ts';
 import type { AuthenticationPlan } from '../routing/http-plan.ts';
-import type { AccessPlan, DetectorPlan, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
+import type { DetectorPlan, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
+import type { PoolPlan } from '../routing/pool-plan.ts';
 import { orderRoutes } from '../routing/route-table.ts';
 import { actionPlan } from './build-action.ts';
+import { accessPlan, admissionPlan, proxyHeaderPlan, unlimited } from './build-admission.ts';
 import { authenticationPlan, httpMatchPlan, rewritePlan } from './build-http.ts';
+import { poolPlan } from './build-pool.ts';
 import { answerable, challengePorts, validationsAt } from './challenge-ports.ts';
 import type { Draft } from './draft.ts';
 import { askedProtocol, needsHttp } from './http-needs.ts';
@@ -44,11 +47,16 @@ export const hostDefault = '::';
 
 export function buildPlan(parts: PlanParts): ProxyPlan {
   const { config, timeouts } = parts;
-  const { routes, warnings } = answerable(config.routes.map((route, index) => routePlan(route, index, parts)));
+  const pools = poolPlans(parts);
+  const { routes, warnings } = answerable(config.routes.map((route, index) => routePlan(route, index, pools, parts)));
   return {
     listeners: listenerPlans(routes, parts),
     routes,
-    maxConnections: config.limits?.maxConnections ?? maxConnectionsDefault,
+    admission: admissionPlan({
+      ...config.limits,
+      maxConnections: config.limits?.maxConnections ?? maxConnectionsDefault,
+    }),
+    pools: [...pools.values()],
     timeouts: timeouts.proxy,
     interpreter: config.interpreter ?? 'compiled',
     logLevel: config.log?.level ?? 'info',
@@ -62,6 +70,7 @@ export function buildPlan(parts: PlanParts): ProxyPlan {
 function routePlan(
   route: RouteInput,
   index: number,
+  pools: ReadonlyMap<string, PoolPlan>,
   { config, draft, timeouts, places, folder }: PlanParts,
 ): RoutePlan {
   const asking = { route, raw: draft.routes[index]?.raw };
@@ -83,7 +92,7 @@ function routePlan(
       clientIp: route.match.clientIp ?? null,
       http: httpMatchPlan(route.match),
     },
-    action: actionPlan(route.action, protocol),
+    action: actionPlan(route.action, { protocol, pools, folder }),
     timeouts: timeouts.routes[index] ?? timeouts.proxy,
     interpreter: route.interpreter ?? config.interpreter ?? 'compiled',
     keepHalfOpen: route.keepHalfOpen ?? false,
@@ -94,10 +103,21 @@ function routePlan(
       folder,
       configPath: places.describe(['routes', index, ...tlsPath(asking.raw)]),
     }),
-    access: accessPlan(route.security ?? route.action.security),
-    maxConnections: capOf(route),
+    ...whoMayPass(route, config),
     rewrite: rewritePlan(route.action.rewrite),
     authentication: authenticationOf(route, index, places, folder),
+  };
+}
+
+function whoMayPass(
+  { security, action, queue }: RouteInput,
+  { defaults }: ConfigInput,
+): Pick<RoutePlan, 'access' | 'onBan' | 'admission'> {
+  const own = security ?? action.security;
+  return {
+    access: accessPlan(own, defaults),
+    onBan: own?.onBan ?? 'keep',
+    admission: admissionPlan({ ...own, waitingRoom: queue }),
   };
 }
 
@@ -112,18 +132,20 @@ function authenticationOf(
   return authenticationPlan((security ?? action.security)?.authentication, { folder, configPath });
 }
 
-function accessPlan(security: RouteInput['security']): AccessPlan | null {
-  const { ipAllowList, ipBlockList } = security ?? {};
-  if (ipAllowList === undefined && ipBlockList === undefined) return null;
-  return { allow: ipAllowList ?? null, block: ipBlockList ?? [] };
-}
-
-function capOf({ security, action }: RouteInput): number | null {
-  return (security ?? action.security)?.maxConnections ?? null;
-}
-
 function setsLifetime({ timeouts }: RouteInput): boolean {
   return timeouts?.lifetime !== undefined;
+}
+
+function poolPlans({ config, timeouts, places, folder }: PlanParts): ReadonlyMap<string, PoolPlan> {
+  const plans = Object.entries(config.pools ?? {}).map(([name, written]) => {
+    const budgets = config.routes.flatMap(({ action }, index) =>
+      action.pool === name ? [timeouts.routes[index]?.values.dialBudget ?? 0] : [],
+    );
+    const trialMs = Math.max(...(budgets.length > 0 ? budgets : [timeouts.proxy.values.dialBudget ?? 0]));
+    const around = { name, configPath: places.describe(['pools', name]), folder, trialMs };
+    return [name, poolPlan(written, around)] as const;
+  });
+  return new Map(plans);
 }
 
 function listenerPlans(routes: readonly RoutePlan[], parts: PlanParts): readonly ListenerPlan[] {
@@ -138,7 +160,8 @@ function challengeListener(port: number, { tls, configPath }: RoutePlan, { timeo
   return {
     port,
     host: hostDefault,
-    maxConnections: null,
+    admission: unlimited,
+    proxyHeader: null,
     configPath: tls?.configPath ?? configPath,
     routes: [],
     timeouts: timeouts.proxy,
@@ -157,7 +180,8 @@ function routeListeners(
     return {
       port,
       host: own?.host ?? hostDefault,
-      maxConnections: own?.maxConnections ?? null,
+      admission: admissionPlan(own ?? {}),
+      proxyHeader: proxyHeaderPlan(own?.acceptProxyProtocol),
       configPath:
         own === undefined
           ? places.describe(['routes', candidates[0]?.index ?? 0, 'match', 'ports'])

@@ -19,11 +19,14 @@ import type { CertificateInput, TlsInput } from './schema-tls.ts';
 const challengePortDefault = 80;
 const minVersionDefault = 'TLSv1.2';
 
-export interface TlsSurroundings {
-  /** Of the top level. */
-  readonly acme: AcmeInput | undefined;
+interface Relative {
   /** What paths are relative to. */
   readonly folder: string;
+}
+
+export interface TlsSurroundings extends Relative {
+  /** Of the top level. */
+  readonly acme: AcmeInput | undefined;
   readonly configPath: string;
 }
 
@@ -63,13 +66,13 @@ function materialText(material: Material): string {
   return material.kind === 'text' ? material.text.replaceAll(/\s+/g, ' ').trim() : `bytes ${material.bytes.join(',')}`;
 }
 
-function materialOf(written: MaterialInput, { folder }: TlsSurroundings): Material {
+function materialOf(written: MaterialInput, { folder }: Relative): Material {
   if (typeof written !== 'string') return { kind: 'bytes', bytes: written };
   return isPemText(written) ? { kind: 'text', text: written } : { kind: 'file', path: resolve(folder, written) };
 }
 
 /** A key, or what holds one. */
-function secretMaterial(written: MaterialInput, around: TlsSurroundings): Material {
+function secretMaterial(written: MaterialInput, around: Relative): Material {
   const material = materialOf(written, around);
   if (material.kind === 'file') return material;
   return material.kind === 'text' ? hiding(material, 'text') : hiding(material, 'bytes');
@@ -108,7 +111,8 @@ function acmePlan(acme: Partial<AcmeInput>, around: TlsSurroundings): AcmePlan {
   };
 }
 
-function upstreamPlan(upstream: NonNullable<TlsInput['upstream']>, around: TlsSurroundings): UpstreamTlsPlan {
+/** How TLS to an upstream is made: of a route, or of a dialer. */
+export function upstreamPlan(upstream: NonNullable<TlsInput['upstream']>, around: Relative): UpstreamTlsPlan {
   const { ca, servername = null, verify = true, pins = [], minVersion = minVersionDefault, cert, key } = upstream;
   return {
     ca: ca === undefined ? null : materialOf(ca, around),

@@ -1,7 +1,7 @@
 /**
- * What can be wrong with an action as a whole: a forward that goes nowhere, options of another type.
+ * What can be wrong with an action as a whole: an answer that is none, options of another type.
  *
- * Read first: `schema-action.ts`; `check-http.ts` for what only HTTP can do.
+ * Read first: `schema-action.ts`; `check-upstream.ts` for where a forward goes, `check-http.ts` for what only HTTP can do.
  */
 import type { DraftRoute } from './draft.ts';
 import type { Finding } from './finding.ts';
@@ -32,8 +32,6 @@ function isType(type: unknown): type is ActionType | 'socket-handler' {
 
 function checkOwn(type: ActionType | 'socket-handler', asked: Asked): readonly Finding[] {
   switch (type) {
-    case 'forward':
-      return checkTargets(asked);
     case 'redirect':
       return checkRedirect(asked);
     case 'respond':
@@ -42,33 +40,11 @@ function checkOwn(type: ActionType | 'socket-handler', asked: Asked): readonly F
       return checkHandler(asked, ['socketHandler', 'httpHandler']);
     case 'socket-handler':
       return checkHandler(asked, ['socketHandler', 'handler']);
+    case 'forward':
     case 'block':
       break;
   }
   return [];
-}
-
-const targetExpected = 'target: { host: 127.0.0.1, port: 3000 }, or targets: [ … ]';
-
-function checkTargets({ has, at }: Asked): readonly Finding[] {
-  if (has('target') && has('targets')) {
-    return [
-      {
-        path: at('action', 'targets'),
-        message: 'target and targets stand side by side; keep one of them',
-        part: 'key',
-      },
-    ];
-  }
-  if (has('target') || has('targets') || has('pool')) return [];
-  return [
-    {
-      path: at('action'),
-      message: 'this forwards to nowhere: target is missing',
-      expected: targetExpected,
-      part: 'key',
-    },
-  ];
 }
 
 function checkRedirect({ action, has, at }: Asked): readonly Finding[] {
@@ -183,11 +159,11 @@ interface NeverReached {
   readonly more: readonly Path[];
 }
 
-const dialling = ['queue', 'dial', 'dialBudget', 'backoff', 'poolIdle'];
+const dialling = ['dial', 'dialBudget', 'backoff', 'poolIdle'];
 const carrying = ['idle', 'halfClosed', 'halfClosedMax', 'requestBody', 'response'];
 const answered: NeverReached = {
   why: 'the answer is ready at once',
-  deadlines: [...dialling, ...carrying],
+  deadlines: ['queue', ...dialling, ...carrying],
   more: [['keepHalfOpen']],
 };
 
@@ -199,14 +175,16 @@ const neverReached: Readonly<Record<ActionType, NeverReached>> = {
   handler: { why: 'nothing is dialled', deadlines: dialling, more: [['keepHalfOpen']] },
   block: {
     why: 'a blocked connection ends before it could matter',
-    deadlines: [...dialling, ...carrying, 'lifetime'],
+    deadlines: ['queue', ...dialling, ...carrying, 'lifetime'],
     more: [['keepHalfOpen'], ['security', 'authentication'], ['action', 'security', 'authentication']],
   },
 };
 
 function checkNeverReached(type: ActionType | 'socket-handler', raw: unknown, at: Asked['at']): readonly Finding[] {
   const { why, deadlines, more } = neverReached[type === 'socket-handler' ? 'handler' : type];
-  return [...more, ...deadlines.map((name): Path => ['timeouts', name])]
+  // Requests may wait for their place on a route with a queue; for anything else of a handler nobody waits.
+  const waiting = type.endsWith('handler') && valueAt(raw, ['queue']) === undefined ? ['queue'] : [];
+  return [...more, ...[...waiting, ...deadlines].map((name): Path => ['timeouts', name])]
     .filter((path) => valueAt(raw, path) !== undefined)
     .map((path) => ({
       path: at(...path),

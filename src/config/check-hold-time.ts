@@ -8,10 +8,16 @@ import type { Draft, DraftRoute } from './draft.ts';
 import { formatDuration } from './duration.ts';
 import type { Finding } from './finding.ts';
 import { needsHttp } from './http-needs.ts';
+import { attemptsOf, mayWait } from './pool-use.ts';
 import type { ResolvedTimeouts } from './resolve-listeners.ts';
 
 /** The longest a silent peer can hold a slot, milliseconds; null is without end. */
-export type HoldTime = (timeouts: Timeouts, attemptsMax: number, servesHttp: boolean) => number | null;
+export type HoldTime = (
+  timeouts: Timeouts,
+  attemptsMax: number,
+  servesHttp: boolean,
+  mayWait: boolean,
+) => number | null;
 
 /** @param holdTime undefined where nothing can compute it; a budget is then an error, since nobody would keep it. */
 export function checkHoldTime(
@@ -25,7 +31,9 @@ export function checkHoldTime(
     return [{ path: ['limits', 'maxHoldTime'], message: 'maxHoldTime cannot be enforced here' }];
   return routes.flatMap((route): readonly Finding[] => {
     const servesHttp = needsHttp(route);
-    const times = situations(route, resolved).map((timeouts) => holdTime(timeouts, attemptsOf(route), servesHttp));
+    const attemptsMax = attemptsOf(route, sections);
+    const waits = mayWait(route, sections);
+    const times = situations(route, resolved).map((timeouts) => holdTime(timeouts, attemptsMax, servesHttp, waits));
     const worst = longest(times);
     if (worst !== null && worst <= budgetMs) return [];
     const held = worst === null ? 'without end' : `for ${formatDuration(worst)}`;
@@ -38,11 +46,6 @@ export function checkHoldTime(
       },
     ];
   });
-}
-
-/** One attempt for each place the route may forward to. */
-function attemptsOf({ route }: DraftRoute): number {
-  return Math.max(1, route.action?.targets?.length ?? 1);
 }
 
 /** The deadlines a connection of the route meets: the listener's until the route is known, then its own. */

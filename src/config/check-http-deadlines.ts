@@ -8,9 +8,10 @@ import type { Draft, DraftRoute } from './draft.ts';
 import type { Finding } from './finding.ts';
 import { askedProtocol, handsOverSocket, httpProtocols, needsHttp } from './http-needs.ts';
 import type { Path } from './path.ts';
+import { mayWait } from './pool-use.ts';
 import { routesByPort } from './ports.ts';
 
-/** `queue`: only requests wait for a place in a pool so far. */
+/** `queue`: every request may wait for a connection to its upstream; bytes wait only where there is a queue. */
 const httpDeadlines = ['queue', 'requestHead', 'requestBody', 'response', 'keepAlive', 'poolIdle'] as const;
 
 export function checkHttpDeadlines({ sections, routes }: Draft): readonly Finding[] {
@@ -25,15 +26,19 @@ export function checkHttpDeadlines({ sections, routes }: Draft): readonly Findin
     for (const { index } of candidates) served.add(index);
   }
   const add = (path: Path, name: string): void => {
+    const queue = name === 'queue' ? ', and there is no queue' : '';
     findings.push({
       path: [...path, 'timeouts', name],
-      message: `${name} cannot be enforced here: HTTP is not looked into`,
+      message: `${name} cannot be enforced here: HTTP is not looked into${queue}`,
       expected: 'match.protocol: http, or anything else of HTTP, on a route of the port',
       part: 'key',
     });
   };
   for (const draft of routes) {
-    const names = httpDeadlines.filter((name) => draft.route.timeouts?.[name] !== undefined);
+    const waits = mayWait(draft, sections);
+    const names = httpDeadlines.filter(
+      (name) => draft.route.timeouts?.[name] !== undefined && !(name === 'queue' && waits),
+    );
     const isSeen = served.has(draft.index) && !isOpaque(draft);
     // Before a route is known, only the routes that make it an HTTP port have a say.
     for (const name of names.filter((one) => !isSeen || (one === 'requestHead' && !needsHttp(draft))))

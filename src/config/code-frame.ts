@@ -38,7 +38,7 @@ function cut(content: string, start: number): string {
 }
 
 const secretKey =
-  /(["']?)\b(authentication|[\w-]{0,40}authorization|[\w-]{0,40}cookies?|credentials?|pass(?:words?|phrases?|wd)?|[\w-]{0,40}(?:secret|token|key)s?|eab|pfx)\1\s*:/i;
+  /(["']?)\b(authentication|[\w-]{0,40}authorization|[\w-]{0,40}cookies?|credentials?|pass(?:words?|phrases?|wd)?|[\w-]{0,40}(?:secret|token|key)s?|username|eab|pfx)\1\s*:/i;
 
 /** The lines of a text, everything after a secret's key replaced, and whatever is indented below it. */
 export function visibleLines(text: string): readonly string[] {

@@ -6,8 +6,16 @@
  */
 import type { Detect } from '../protocols/detector.ts';
 import type { FetchHandler, NodeHandler, RedirectAction, SocketHandler } from '../routing/http-plan.ts';
+import type {
+  AcceptProxyConfig,
+  ConnectionRateConfig,
+  DefaultsConfig,
+  QueueConfig,
+  RouteRateConfig,
+} from './define-admission.ts';
+import type { DialerConfig, ListedTargetConfig, PoolConfig, TargetConfig } from './define-pool.ts';
 import type { AcmeConfig, TlsConfig } from './define-tls.ts';
-import type { BlockManner, Interpreter, LogLevel } from '../routing/plan.ts';
+import type { BanManner, BlockManner, Interpreter, LogLevel } from '../routing/plan.ts';
 import type { TlsVersion } from '../routing/tls-plan.ts';
 
 /** Returns what it is given; it only lends the types. */
@@ -20,6 +28,10 @@ export interface SallyportConfig {
   /** By port; only ports that a route uses. */
   readonly listeners?: Readonly<Record<string, ListenerConfig>>;
   readonly limits?: LimitsConfig;
+  /** What every route has that does not say otherwise, key by key. */
+  readonly defaults?: DefaultsConfig;
+  /** Endpoints that routes share, by name. */
+  readonly pools?: Readonly<Record<string, PoolConfig>>;
   /** For every route that does not set its own. */
   readonly timeouts?: ProxyTimeouts;
   /** `false` switches a built-in detector off; a function adds one, under a name that `match.protocol` may use. */
@@ -56,6 +68,8 @@ export interface RouteConfig {
   readonly tls?: TlsConfig;
   /** On the route or in its action, not both. */
   readonly security?: SecurityConfig;
+  /** Who waits at `maxConnections` of `security`. Default: nobody. */
+  readonly queue?: QueueConfig;
   readonly timeouts?: RouteTimeouts;
   readonly interpreter?: Interpreter;
   /** `true`: a client that sent FIN and nothing else before the dial completed is still connected. Default: `false`. */
@@ -91,16 +105,6 @@ export interface MatchConfig extends HttpMatchConfig {
 /** Text only for `8080` in quotes. */
 export type PortsConfig = number | string | { readonly from: number; readonly to: number };
 
-export interface TargetConfig {
-  readonly host: string;
-  readonly port: number | string;
-}
-
-/** A target may be for some requests only. */
-export interface ListedTargetConfig extends TargetConfig {
-  readonly match?: HttpMatchConfig;
-}
-
 export type ActionConfig = ForwardConfig | RedirectConfig | RespondConfig | BlockConfig | HandlerConfig;
 
 interface AnyAction {
@@ -108,12 +112,20 @@ interface AnyAction {
   readonly security?: SecurityConfig;
 }
 
-/** Connects to a target and carries bytes or requests. Give `target` or `targets`. */
+/** Connects to a target and carries bytes or requests. Give one of `target`, `targets` and `pool`. */
 export interface ForwardConfig extends AnyAction {
   readonly type: 'forward';
   readonly target?: TargetConfig;
   /** Those that take the request are taken in turn. */
   readonly targets?: readonly ListedTargetConfig[];
+  /** The name of one of `pools`. */
+  readonly pool?: string;
+  /** How the target is reached; a pool has its own. Default: `{ type: 'direct' }`. */
+  readonly dialer?: DialerConfig;
+  /** The PROXY header that an upstream sees first; `true` is `v1`. Default: `false`. */
+  readonly sendProxyProtocol?: boolean | 'v1' | 'v2';
+  /** `true`: upstreams see the client's address as the source of the connection. Linux only. Default: `false`. */
+  readonly preserveSourceIP?: boolean;
   /** What HTTP requests are sent in. Default: `http1`, and `h2` where the route's protocol is `h2c`. */
   readonly upstreamProtocol?: 'http1' | 'h2';
   readonly websocket?: WebSocketConfig;
@@ -197,6 +209,12 @@ export interface SecurityConfig {
   readonly ipBlockList?: string | readonly string[];
   /** Connections at once; on HTTP routes concurrent exchanges, and the connections they upgraded. Absent: no cap of the route. */
   readonly maxConnections?: number;
+  /** The same for each client; IPv6: for each /64. Absent: no cap. */
+  readonly maxConnectionsPerIp?: number;
+  /** Absent: any number. */
+  readonly rateLimit?: RouteRateConfig;
+  /** What a change of the lists does to live connections that may not pass any more. Default: `keep`. */
+  readonly onBan?: BanManner;
   /** HTTP only. */
   readonly authentication?: BasicConfig | JwtConfig;
 }
@@ -244,6 +262,14 @@ export interface ListenerConfig {
   readonly host?: string;
   /** Connections at once; 0 refuses all. Default: only the global cap. */
   readonly maxConnections?: number;
+  /** The same for each client; IPv6: for each /64. Default: off. */
+  readonly maxConnectionsPerIp?: number;
+  /** Default: off. */
+  readonly rateLimit?: ConnectionRateConfig<'listener'>;
+  /** Who waits at `maxConnections`. Default: nobody. */
+  readonly waitingRoom?: QueueConfig;
+  /** Whose PROXY headers are believed; `true`: everybody must send one. Default: `false`. */
+  readonly acceptProxyProtocol?: boolean | AcceptProxyConfig;
   /** Deadlines before a route is known. */
   readonly timeouts?: ListenerTimeouts;
 }
@@ -253,6 +279,12 @@ export interface LimitsConfig {
   readonly maxConnections?: number;
   /** The longest a silent peer may hold a slot; a route that allows more is an error. Default: off. */
   readonly maxHoldTime?: Duration;
+  /** Connections at once of each client; IPv6: of each /64. Default: off. */
+  readonly maxConnectionsPerIp?: number;
+  /** Default: off. */
+  readonly rateLimit?: ConnectionRateConfig<'proxy'>;
+  /** Who waits at `maxConnections`. Default: nobody. */
+  readonly waitingRoom?: QueueConfig;
 }
 
 /** Milliseconds, or text such as `250ms`, `5s`, `10m`, `1h`. Greater than zero. */
@@ -284,7 +316,7 @@ export interface RouteTimeouts extends EarlyTimeouts, HttpWaits {
   readonly requestBody?: Duration;
   /** To the first byte of a response, then between bytes. Default: 60 s. */
   readonly response?: Duration;
-  /** Waiting for a place in the pool of the upstream. Default: 5 s. */
+  /** Waiting for a place: of the route, of its pool, or for a connection to an upstream of HTTP. Default: 5 s. */
   readonly queue?: Duration;
   /** An unused pooled connection to the upstream. Default: 30 s. */
   readonly poolIdle?: Duration;

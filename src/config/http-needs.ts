@@ -38,6 +38,10 @@ const always: readonly HttpDeclaration[] = [
   { path: ['action', 'rewrite'], what: 'rewrite' },
   { path: ['action', 'upstreamProtocol'], what: 'upstreamProtocol' },
   { path: ['action', 'websocket'], what: 'websocket' },
+  ...[['security'], ['action', 'security']].map((base) => ({
+    path: [...base, 'rateLimit', 'requests'],
+    what: 'a limit of requests',
+  })),
 ];
 
 function authentications(raw: unknown): readonly HttpDeclaration[] {

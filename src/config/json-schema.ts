@@ -13,8 +13,6 @@ export function configJsonSchema(): Readonly<Record<string, unknown>> {
     override: ({ zodSchema, jsonSchema, path }) => {
       // A detector that is a function cannot be written in YAML or JSON: of its union, only the switch is left.
       if (zodSchema instanceof z.ZodCustom) jsonSchema.not = {};
-      // The schema's lists are read-only for programs, which is nobody's business in a file.
-      delete jsonSchema.readOnly;
       if (path.at(-1) !== 'propertyNames') allowPlaceholders(jsonSchema);
     },
   });

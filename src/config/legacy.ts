@@ -3,6 +3,7 @@
  *
  * Must never do: accept them. What they meant is often not quite what is meant now, so a person should read it once.
  */
+import { parseAddressPattern } from '../routing/access.ts';
 import type { Finding } from './finding.ts';
 import { isRecord, ownValue } from './plain.ts';
 
@@ -43,7 +44,24 @@ const answers: ReadonlyMap<string, Answer> = new Map<string, Answer>([
   ['targetIP', (value) => ({ expected: 'action.target.host of a route', suggestion: portLines(value).join('\n') })],
   ['sniEnabled', () => ({ expected: 'match.domains with tls: { mode: passthrough } on a route' })],
   ['globalPortRanges', () => ({ expected: 'match.ports of a route, such as { from: 8000, to: 8010 }' })],
-  ['defaultAllowedIPs', () => ({ expected: 'match.clientIp of a route' })],
+  ['defaultAllowedIPs', (value) => lists('ipAllowList', value['defaultAllowedIPs'])],
+  ['defaultBlockedIPs', (value) => lists('ipBlockList', value['defaultBlockedIPs'])],
+  ['preserveSourceIP', () => ({ expected: 'action.preserveSourceIP of a route' })],
+  ['sendProxyProtocol', () => ({ expected: 'action.sendProxyProtocol of a route' })],
+  ['acceptProxyProtocol', () => ({ expected: 'acceptProxyProtocol of a listener', suggestion: proxyLines([]) })],
+  [
+    'proxyIPs',
+    (value) => ({
+      expected: 'acceptProxyProtocol of a listener',
+      suggestion: proxyLines(addressesIn(value['proxyIPs'])),
+    }),
+  ],
+  ['maxConnections', limit('maxConnections', (count) => `maxConnections: ${count}`)],
+  ['maxConnectionsPerIP', limit('maxConnectionsPerIP', (count) => `maxConnectionsPerIp: ${count}`)],
+  [
+    'connectionRateLimitPerMinute',
+    limit('connectionRateLimitPerMinute', (count) => `rateLimit: { connections: ${count}, per: 1m, by: ip }`),
+  ],
   ['domainConfigs', () => ({ expected: 'one route for each entry, with match.domains and action.targets' })],
   ['connectionTimeout', timeout('connectionTimeout', 'dial')],
   ['initialDataTimeout', timeout('initialDataTimeout', 'sniff')],
@@ -60,6 +78,34 @@ function timeout(key: string, name: string): Answer {
   return (value) => {
     const ms = value[key];
     return { expected: `timeouts.${name}`, suggestion: typeof ms === 'number' ? `timeouts: { ${name}: ${ms} }` : null };
+  };
+}
+
+function lists(name: 'ipAllowList' | 'ipBlockList', written: unknown): Pick<Finding, 'suggestion' | 'expected'> {
+  const addresses = addressesIn(written);
+  const expected = `defaults.${name}, or ${name} in the security of a route`;
+  return { expected, suggestion: addresses.length === 0 ? null : `defaults: { ${name}: [${addresses.join(', ')}] }` };
+}
+
+/** Those that can be used as they stand. */
+function addressesIn(written: unknown): readonly string[] {
+  const list: readonly unknown[] = Array.isArray(written) ? written : [written];
+  return list
+    .filter((one): one is string => typeof one === 'string' && parseAddressPattern(one) === null)
+    .map((one) => JSON.stringify(one));
+}
+
+/** @param from addresses, in quotes. */
+function proxyLines(from: readonly string[]): string {
+  const written = from.length === 0 ? 'true' : `{ from: [${from.join(', ')}], required: true }`;
+  return `listeners:\n  443: { acceptProxyProtocol: ${written} }`;
+}
+
+function limit(key: string, lineOf: (count: number) => string): Answer {
+  return (value) => {
+    const count = value[key];
+    const isCount = typeof count === 'number' && Number.isSafeInteger(count) && count > 0;
+    return { expected: 'limits', suggestion: isCount ? `limits: { ${lineOf(count)} }` : null };
   };
 }
 

@@ -9,13 +9,16 @@ import { builtinDetectors } from '../protocols/builtin-detectors.ts';
 import type { ProxyPlan } from '../routing/plan.ts';
 import { buildPlan } from './build-plan.ts';
 import { checkAcme } from './check-acme.ts';
+import { checkAdmission } from './check-admission.ts';
 import { checkDetectors, protocolNames } from './check-detectors.ts';
 import { checkHandshakes } from './check-handshakes.ts';
 import { checkHttpDeadlines } from './check-http-deadlines.ts';
 import { checkHoldTime, type HoldTime } from './check-hold-time.ts';
+import { checkPools } from './check-pool.ts';
 import { checkRoute } from './check-route.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkTls } from './check-tls.ts';
+import { checkUpstream } from './check-upstream.ts';
 import { useDevelopmentCertificates } from './development-certificates.ts';
 import { type Draft, draftOf } from './draft.ts';
 import { type Finding, toProblems } from './finding.ts';
@@ -44,6 +47,8 @@ export interface ResolveOptions {
   readonly folder?: string;
   /** True: every certificate that would be ordered comes from the development authority instead. */
   readonly developmentCertificates?: boolean;
+  /** Where it will run. Default: `process.platform`. */
+  readonly platform?: string;
 }
 
 /**
@@ -60,6 +65,7 @@ export function resolveConfig(input: unknown, options: ResolveOptions = {}): Pro
  */
 export function resolveSource(source: ConfigSource, options: ResolveOptions = {}): ProxyPlan {
   const { env = {}, sets = [], holdTime, folder = '', developmentCertificates = false } = options;
+  const { platform = process.platform } = options;
   if (!source.sound) throw new ConfigError(source.problems, source.text);
   const { value, findings: expansion, templates, names } = expandPlaceholders(source.value, env);
   const overlay = isRecord(value)
@@ -71,7 +77,7 @@ export function resolveSource(source: ConfigSource, options: ResolveOptions = {}
   const draft = draftOf(value);
   const timeouts = resolveAllTimeouts(draft, places);
   const schema = schemaFindings(configSchema, value);
-  const checks = [...legacyFindings(value), ...checkAll(draft, ownValue(value, 'acme'))];
+  const checks = [...legacyFindings(value), ...checkAll(draft, value, platform)];
   const timing = [
     ...checkEarlyDeadlines(draft, timeouts),
     ...checkWebSockets(draft, timeouts),
@@ -97,13 +103,19 @@ export function resolveSource(source: ConfigSource, options: ResolveOptions = {}
   });
 }
 
-function checkAll(draft: Draft, acme: unknown): readonly Finding[] {
+function checkAll(draft: Draft, value: unknown, platform: string): readonly Finding[] {
   const builtIn = builtinDetectors.map(({ name }) => name);
   const protocols = protocolNames(draft.sections, builtIn);
+  const pools = ownValue(value, 'pools');
   return [
     ...checkDetectors(draft.sections, builtIn),
     ...draft.routes.flatMap((route) => checkRoute(route, protocols)),
-    ...draft.routes.flatMap((route) => checkTls(route, { read: draft.sections.acme, written: acme })),
+    ...draft.routes.flatMap((route) =>
+      checkTls(route, { read: draft.sections.acme, written: ownValue(value, 'acme') }),
+    ),
+    ...draft.routes.flatMap((route) => checkUpstream(route, { pools, platform })),
+    ...checkPools(draft, pools),
+    ...checkAdmission(draft, value),
     ...checkAcme(draft.sections.acme, ['acme']),
     ...checkRoutes(draft),
     ...checkHandshakes(draft),

@@ -6,15 +6,14 @@
  */
 import type {
   ForwardConfig,
-  ListedTargetConfig,
   MatchConfig,
   PortsConfig,
   RewriteConfig,
   RouteConfig,
-  TargetConfig,
   TlsConfig,
   WebSocketConfig,
 } from './define-config.ts';
+import type { ListedTargetConfig, TargetConfig } from './define-pool.ts';
 import type { TerminateConfig, UpstreamTlsConfig } from './define-tls.ts';
 
 /** Everything of a route that no helper decides. */

@@ -2,67 +2,19 @@
  * The schema of a route's `action`.
  *
  * Decides: the form of each option of forward and block, and which options belong to later parts. Whether they fit each
- * other and the match is decided by `check-action.ts`. Read first: `schema-answer.ts` for the other types.
+ * other and the match is decided by `check-action.ts` and `check-upstream.ts`.
+ * Read first: `schema-answer.ts` for the other types, `schema-target.ts` for places to connect to.
  */
 import { z } from 'zod';
 
 import { answerShape } from './schema-answer.ts';
-import { targetMatchSchema } from './schema-http-match.ts';
+import { dialerSchema } from './schema-dialer.ts';
+import { sendProxySchema } from './schema-proxy-header.ts';
 import { rewriteSchema } from './schema-rewrite.ts';
 import { securitySchema } from './schema-security.ts';
+import { listedTargetSchema, targetSchema } from './schema-target.ts';
 import { tlsSchema } from './schema-tls.ts';
-import { duration, notBuilt, offUntilBuilt, oneOrMany, wholeNumber } from './schema-values.ts';
-
-type Asked = { readonly input: unknown };
-
-const hostExpected = 'a host name or an address, without port and scheme';
-const host = z
-  .string({
-    error: ({ input }: Asked) =>
-      typeof input === 'function' ? 'a target host that is a function is not built yet' : hostExpected,
-  })
-  .transform((text, context) => {
-    const bare = /^\[(.*)\]$/.exec(text.trim())?.[1] ?? text.trim();
-    if (isHost(bare)) return bare;
-    context.addIssue({
-      code: 'custom',
-      message: 'this is not a host',
-      params: { expected: hostExpected, suggestion: splitTarget(bare) },
-    });
-    return z.NEVER;
-  });
-
-const targetPort = wholeNumber(1, 65_535, 'a port, 1 to 65535');
-const targetPortOrLater = z.union(
-  [
-    targetPort,
-    z.literal('preserve').transform((_, context) => {
-      context.addIssue({ code: 'custom', message: 'port: preserve is not built yet', params: {} });
-      return z.NEVER;
-    }),
-  ],
-  {
-    error: ({ input }: Asked) =>
-      typeof input === 'function' ? 'a target port that is a function is not built yet' : 'a port, 1 to 65535',
-  },
-);
-
-function targetError({ input }: Asked): string {
-  if (typeof input === 'function') return 'a target function is not built yet';
-  return 'an object { host, port }';
-}
-
-const targetShape = { host, port: targetPortOrLater, unix: notBuilt('a UNIX socket as a target') };
-const target = z.strictObject(targetShape, { error: targetError });
-const targetInList = z.strictObject(
-  {
-    ...targetShape,
-    match: targetMatchSchema
-      .meta({ description: 'The requests this target takes; HTTP only. Default: all.' })
-      .optional(),
-  },
-  { error: targetError },
-);
+import { duration, label, oneOrMany, toggle } from './schema-values.ts';
 
 const actionTypes = ['forward', 'redirect', 'respond', 'block', 'handler', 'socket-handler'] as const;
 
@@ -89,8 +41,10 @@ export const actionSchema = z.strictObject(
       description:
         'forward: connect to a target and carry bytes or requests. redirect, respond: answer HTTP requests. block: let the client go. handler: a function of yours (socket-handler is accepted too).',
     }),
-    target: target.meta({ description: 'Where to connect to.' }).optional(),
-    targets: oneOrMany(targetInList, 'a list of { host, port }')
+    target: targetSchema
+      .meta({ description: 'Where to connect to: { host, port } or { unix }; in code also (context) => target.' })
+      .optional(),
+    targets: oneOrMany(listedTargetSchema, 'a list of { host, port } or { unix }')
       .meta({ description: 'Several places, taken in turn.' })
       .optional(),
     how: z
@@ -104,8 +58,10 @@ export const actionSchema = z.strictObject(
     forwardingEngine: engine,
     tls: tlsSchema.meta({ description: 'As tls of the route, never both.' }).optional(),
     security: securitySchema.meta({ description: 'As security of the route, never both.' }).optional(),
-    pool: notBuilt('action.pool'),
-    dialer: notBuilt('action.dialer'),
+    pool: label('the name of a pool').meta({ description: 'A pool of `pools`, instead of target.' }).optional(),
+    dialer: dialerSchema
+      .meta({ description: 'How the target is reached; a pool has its own. Default: { type: direct }.' })
+      .optional(),
     upstreamProtocol: z
       .enum(['http1', 'h2'], { error: 'http1 or h2' })
       .meta({
@@ -114,8 +70,12 @@ export const actionSchema = z.strictObject(
       })
       .optional(),
     websocket: websocket.meta({ description: 'forward: what is done for WebSockets.' }).optional(),
-    sendProxyProtocol: offUntilBuilt('action.sendProxyProtocol'),
-    preserveSourceIP: offUntilBuilt('action.preserveSourceIP'),
+    sendProxyProtocol: sendProxySchema
+      .meta({ description: 'The PROXY header that an upstream sees first; true is v1. Default: false.' })
+      .optional(),
+    preserveSourceIP: toggle()
+      .meta({ description: 'true: upstreams see the address of the client as the source (Linux). Default: false.' })
+      .optional(),
     rewrite: rewriteSchema.meta({ description: 'What of a request and its response is changed.' }).optional(),
     ...answerShape,
   },
@@ -123,18 +83,3 @@ export const actionSchema = z.strictObject(
 );
 
 export type ActionInput = z.output<typeof actionSchema>;
-
-/** A name of letters, digits, dots and hyphens, or an address; colons only as IPv6 has them. */
-function isHost(text: string): boolean {
-  if (text.length === 0 || text.length > 253) return false;
-  return text.includes(':')
-    ? /^[\da-f:.]+(%[\w.-]+)?$/i.test(text) && text.split(':').length > 2
-    : /^[\p{L}\d_]([\p{L}\d_.-]*[\p{L}\d_.])?$/u.test(text);
-}
-
-/** `http://127.0.0.1:3000` and `127.0.0.1:3000` as a target. */
-function splitTarget(text: string): string | null {
-  const [, name, port] = /^(?:[a-z]+:\/\/)?([^\s/:]+)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
-  if (name === undefined || !isHost(name)) return null;
-  return port === undefined ? `host: ${name}` : `{ host: ${name}, port: ${port} }`;
-}

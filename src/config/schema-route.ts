@@ -6,6 +6,7 @@
 import { z } from 'zod';
 
 import { actionSchema } from './schema-action.ts';
+import { queueSchema } from './schema-admission.ts';
 import { matchSchema } from './schema-match.ts';
 import { securitySchema } from './schema-security.ts';
 import { tlsSchema } from './schema-tls.ts';
@@ -33,7 +34,9 @@ const routeShape = {
     .meta({ description: 'Who may pass. Also accepted as action.security, never both.' })
     .optional(),
   timeouts: timeoutsSchema('route').optional(),
-  queue: notBuilt('queue'),
+  queue: queueSchema
+    .meta({ description: 'Who waits at maxConnections of security, for `queue` at most. Default: nobody.' })
+    .optional(),
   onReload: notBuilt('onReload'),
   interpreter: interpreterSchema.optional(),
   keepHalfOpen: toggle()

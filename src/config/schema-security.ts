@@ -1,16 +1,17 @@
 /**
  * The schema of `security`, on a route or in its action.
  *
- * Decides: the form of credentials, and which keys belong to later parts. Whether they can be asked for at all is decided
- * by `check-http.ts`. Must never do: put a secret into what it says.
+ * Decides: the form of credentials, lists, caps and rates. Whether they can be asked for at all is decided by
+ * `check-http.ts` and `check-admission.ts`. Must never do: put a secret into what it says.
  */
 import { jwtAlgorithms, jwtAlgorithmsDefault } from '../routing/jwt-algorithms.ts';
 import { z } from 'zod';
 
+import { cap, rateLimitSchema } from './schema-admission.ts';
 import { address, addressExpected } from './schema-match.ts';
 import { passwordForm } from './password-form.ts';
 import { fieldValueProblem } from './schema-fields.ts';
-import { label, notBuilt, oneOrMany, toggle, wholeNumber } from './schema-values.ts';
+import { label, oneOrMany, toggle } from './schema-values.ts';
 
 const usernameExpected = 'a user name without a colon';
 const username = label(usernameExpected).regex(/^[^:]+$/, { error: usernameExpected });
@@ -107,12 +108,17 @@ export const securitySchema = z.strictObject(
     ipBlockList: oneOrMany(address, addressExpected)
       .meta({ description: 'Client addresses that may not pass, whatever the allow list says.' })
       .optional(),
-    onBan: notBuilt('security.onBan'),
-    maxConnections: wholeNumber(0, 1_000_000_000, 'a number of connections')
-      .meta({ description: 'Connections at once; on HTTP routes concurrent exchanges. Absent: no cap of the route.' })
+    onBan: z
+      .enum(['keep', 'drain', 'kill'], { error: 'keep, drain or kill' })
+      .meta({
+        description: 'What a change of the lists does to live connections that may not pass any more. Default: keep.',
+      })
       .optional(),
-    maxConnectionsPerIp: notBuilt('security.maxConnectionsPerIp'),
-    rateLimit: notBuilt('security.rateLimit'),
+    maxConnections: cap('Connections at once; on HTTP routes concurrent exchanges. Absent: no cap of the route.'),
+    maxConnectionsPerIp: cap('The same for each client (IPv6: for each /64). Absent: no cap.'),
+    rateLimit: rateLimitSchema('route')
+      .meta({ description: 'How many connections, and requests, may begin in a time. Absent: any number.' })
+      .optional(),
   },
   { error: 'an object, such as { authentication: { type: basic, credentials: [ … ] } }' },
 );

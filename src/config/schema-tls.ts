@@ -97,26 +97,28 @@ const pin = z.string({ error: pinExpected }).transform((text, context) => {
   return z.NEVER;
 });
 
-const upstreamSchema = z.strictObject(
-  {
-    ca: material('certificate')
-      .meta({
-        description: 'Whose certificates are believed: PEM text, or a file. Default: those that the system believes.',
-      })
-      .optional(),
-    servername: serverName
-      .meta({ description: 'Sent as SNI, and what the certificate must cover. Default: the host of the target.' })
-      .optional(),
-    verify: toggle().meta({ description: 'false: anybody is believed. Default: true.' }).optional(),
-    pins: oneOrMany(pin, pinExpected)
-      .meta({ description: 'Public keys that are accepted, besides what verify asks: SHA-256 of the SPKI, base64.' })
-      .optional(),
-    minVersion: tlsVersion.meta({ description: 'Default: TLSv1.2.' }).optional(),
-    cert: material('certificate').meta({ description: 'Shown where the upstream asks for a certificate.' }).optional(),
-    key: material('key').meta({ description: 'The key of cert.' }).optional(),
-  },
-  { error: 'an object, such as { ca: ./ca.pem, servername: api.internal }' },
-);
+/** How TLS to an upstream is made; a dialer has the same. */
+export const upstreamTlsShape = {
+  ca: material('certificate')
+    .meta({
+      description: 'Whose certificates are believed: PEM text, or a file. Default: those that the system believes.',
+    })
+    .optional(),
+  servername: serverName
+    .meta({ description: 'Sent as SNI, and what the certificate must cover. Default: the host of the target.' })
+    .optional(),
+  verify: toggle().meta({ description: 'false: anybody is believed. Default: true.' }).optional(),
+  pins: oneOrMany(pin, pinExpected)
+    .meta({ description: 'Public keys that are accepted, besides what verify asks: SHA-256 of the SPKI, base64.' })
+    .optional(),
+  minVersion: tlsVersion.meta({ description: 'Default: TLSv1.2.' }).optional(),
+  cert: material('certificate').meta({ description: 'Shown where the upstream asks for a certificate.' }).optional(),
+  key: material('key').meta({ description: 'The key of cert.' }).optional(),
+};
+
+const upstreamSchema = z.strictObject(upstreamTlsShape, {
+  error: 'an object, such as { ca: ./ca.pem, servername: api.internal }',
+});
 
 export const tlsModes = ['passthrough', 'terminate', 'terminate-and-reencrypt'] as const;
 

@@ -20,14 +20,6 @@ export function refused(message: string): z.ZodOptional<z.ZodNever> {
   return z.never({ error: message }).optional();
 }
 
-/** `true` belongs to a later part; `false` is what happens anyway. */
-export function offUntilBuilt(what: string) {
-  const error = `${what} is not built yet`;
-  return z
-    .union([z.literal(false, { error }), z.literal('false', { error }).transform(() => false as const)], { error })
-    .optional();
-}
-
 /** A whole number within bounds; its text form too. */
 export function wholeNumber(from: number, to: number, error: string) {
   const inRange = z.int({ error }).min(from, { error }).max(to, { error });
@@ -47,12 +39,16 @@ export function toggle() {
   });
 }
 
+/** A list that nobody changes, by its type. Zod's own `readonly` freezes whatever it is given, and bytes cannot be frozen. */
+export function listOf<Item extends z.ZodType>(
+  list: z.ZodArray<Item>,
+): z.ZodType<readonly z.output<Item>[], readonly z.input<Item>[]> {
+  return list;
+}
+
 /** One or a list; always a list afterwards. */
 export function oneOrMany<Item extends z.ZodType>(item: Item, error: string) {
-  const many = z
-    .array(item, { error })
-    .min(1, { error: `${error}, at least one` })
-    .readonly();
+  const many = listOf(z.array(item, { error }).min(1, { error: `${error}, at least one` }));
   return z.union([item.transform((one) => [one]), many], { error });
 }
 

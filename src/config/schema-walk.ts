@@ -58,7 +58,7 @@ function objectsAt(schema: z.core.$ZodType, path: Path): readonly z.ZodObject[] 
 
 /** The schema without its wrappers; each branch of a union by itself. */
 function branches(schema: z.core.$ZodType): readonly z.core.$ZodType[] {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodReadonly) return branches(schema.unwrap());
+  if (schema instanceof z.ZodOptional) return branches(schema.unwrap());
   if (schema instanceof z.ZodPipe) return branches(schema.in);
   if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => branches(option));
   return [schema];

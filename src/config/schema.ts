@@ -10,60 +10,17 @@ import { z } from 'zod';
 import type { Detect } from '../protocols/detector.ts';
 import { acmeSchema } from './schema-acme.ts';
 import { address, addressExpected } from './schema-match.ts';
+import { poolsSchema } from './schema-pool.ts';
 import { interpreterSchema, routeSchema } from './schema-route.ts';
+import { defaultsSchema, limitsSchema, listenersSchema } from './schema-sections.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
-import { count, duration, label, notBuilt, offUntilBuilt, toggle } from './schema-values.ts';
+import { count, listOf, toggle } from './schema-values.ts';
 
 type Asked = { readonly input: unknown };
-
-const noWaitingRoom = z
-  .strictObject(
-    {
-      size: z.literal([0, '0'], {
-        error: ({ input }: Asked) => (isSize(input) ? 'a waiting room is not built yet' : '0'),
-      }),
-    },
-    { error: 'an object { size: 0 }' },
-  )
-  .optional();
 
 function isSize(value: unknown): boolean {
   return typeof value === 'number' || (typeof value === 'string' && /^\d+$/.test(value));
 }
-
-const listenerSchema = z.strictObject(
-  {
-    host: label('an address to bind')
-      .meta({ description: 'The address to bind. Default: ::, which is IPv4 too.' })
-      .optional(),
-    maxConnections: count()
-      .meta({ description: 'Connections at once on this listener; 0 refuses all. Default: only the global cap.' })
-      .optional(),
-    timeouts: timeoutsSchema('listener').optional(),
-    acceptProxyProtocol: offUntilBuilt('acceptProxyProtocol'),
-    waitingRoom: noWaitingRoom,
-  },
-  { error: 'an object, such as { host: "127.0.0.1", maxConnections: 5000 }' },
-);
-
-const listenerKey = z.string().regex(/^(?:0|[1-9]\d{0,4})$/, { error: 'a port of a route' });
-
-const limitsSchema = z.strictObject(
-  {
-    maxConnections: count()
-      .meta({ description: 'Connections at once in the whole proxy; 0 refuses all. Default: 10000.' })
-      .optional(),
-    maxHoldTime: duration({ infinite: false, zero: false, trueMs: null })
-      .meta({
-        description: 'The longest a silent peer may hold a slot; a route that allows more is an error. Default: off.',
-      })
-      .optional(),
-    maxConnectionsPerIp: notBuilt('limits.maxConnectionsPerIp'),
-    rateLimit: notBuilt('limits.rateLimit'),
-    waitingRoom: noWaitingRoom,
-  },
-  { error: 'an object, such as { maxConnections: 10000 }' },
-);
 
 const detect = z.custom<Detect>((value) => typeof value === 'function', { error: 'a function' });
 const detectorsError = 'false to switch a built-in detector off; in code also a function (prefix, ended) => detection';
@@ -82,14 +39,15 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
 /** Nobody may be said, too. */
 const trustedProxiesSchema = z.union(
-  [address.transform((one) => [one]), z.array(address, { error: addressExpected }).readonly()],
+  [address.transform((one) => [one]), listOf(z.array(address, { error: addressExpected }))],
   { error: addressExpected },
 );
 
 const sections = {
   $schema: z.string({ error: 'text' }).meta({ description: 'For editors; not read.' }).optional(),
-  listeners: z.record(listenerKey, listenerSchema, { error: 'an object whose keys are ports' }).optional(),
+  listeners: listenersSchema.optional(),
   limits: limitsSchema.optional(),
+  defaults: defaultsSchema.meta({ description: 'What routes have that do not say otherwise, key by key.' }).optional(),
   timeouts: timeoutsSchema('proxy')
     .meta({ description: 'Deadlines of every route that does not set its own.' })
     .optional(),
@@ -137,7 +95,7 @@ const sections = {
       { error: 'an object, such as { sample: 0, keep: 1000 }' },
     )
     .optional(),
-  pools: notBuilt('pools'),
+  pools: poolsSchema.meta({ description: 'Endpoints that routes share, by name.' }).optional(),
   trustedProxies: trustedProxiesSchema
     .meta({ description: 'Proxies in front of this one, whose X-Forwarded-* and Forwarded fields are believed.' })
     .optional(),
@@ -150,7 +108,7 @@ const rootError = { error: 'an object with routes' };
 
 export const configSchema = z.strictObject(
   {
-    routes: z.array(routeSchema, { error: 'a list of routes' }).min(1, { error: 'at least one route' }).readonly(),
+    routes: listOf(z.array(routeSchema, { error: 'a list of routes' }).min(1, { error: 'at least one route' })),
     ...sections,
   },
   rootError,

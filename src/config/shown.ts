@@ -7,7 +7,7 @@ import type { Path } from './path.ts';
 import { isRecord } from './plain.ts';
 
 const secretPart =
-  /authentication|authorization|cookie|credential|pass(word|phrase|wd)?$|secret|token|keys?$|^eab$|^pfx$/i;
+  /authentication|authorization|cookie|credential|pass(word|phrase|wd)?$|secret|token|keys?$|^username$|^eab$|^pfx$/i;
 const charsMax = 60;
 
 /** @param template the text as written, where it held placeholders: what came from the environment is not repeated. */

@@ -12,6 +12,7 @@ import type { Places } from './places.ts';
 import { routesByPort } from './ports.ts';
 import { tlsWarnings } from './tls-warnings.ts';
 import { terminates } from './tls-needs.ts';
+import { upstreamWarnings } from './upstream-warnings.ts';
 import type { ResolvedTimeouts } from './resolve-listeners.ts';
 
 export function warningsOf(draft: Draft, timeouts: ResolvedTimeouts, places: Places): readonly string[] {
@@ -23,6 +24,7 @@ export function warningsOf(draft: Draft, timeouts: ResolvedTimeouts, places: Pla
     ...secrets(draft, places),
     ...handedOver(draft, places),
     ...tlsWarnings(draft, places),
+    ...upstreamWarnings(draft, places),
   ];
 }
 

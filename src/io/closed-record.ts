@@ -4,8 +4,10 @@
  * Decides nothing; it reads what the connection and its chart know at the moment of CLOSED.
  */
 import { deadlineOf, describeReason, type CloseReason, type CloseSide } from '../machines/connection/close-reason.ts';
+import { spokenBy } from './connection-facts.ts';
 import type { Connection } from './connection.ts';
 import { addressText } from './address-text.ts';
+import { headerName, peerBeside, uniqueIdOf } from './proxied.ts';
 import type { ClosedRecord } from './reports.ts';
 import { round } from './timeline.ts';
 
@@ -27,7 +29,7 @@ export function closedRecord(connection: Connection, reason: CloseReason, nowMs:
     route: connection.route?.name ?? null,
     client: addressText(connection.client),
     upstream: connection.upstreamAddress === null ? null : addressText(connection.upstreamAddress),
-    protocol: connection.greeting.sighting?.protocol ?? null,
+    protocol: spokenBy(connection.greeting),
     ...greetedBy(connection),
     reason,
     by: byOf(connection, reason, described.by),
@@ -40,6 +42,7 @@ export function closedRecord(connection: Connection, reason: CloseReason, nowMs:
     path: stays.map(({ state, ms }) => [state, ms]),
     bytesIn: downstream.receivedBytes,
     bytesOut: downstream.sentBytes,
+    ...introducedBy(connection),
     timeline: stays,
   };
 }
@@ -49,6 +52,20 @@ function greetedBy({ greeting: { tls, sighting } }: Connection): Pick<ClosedReco
   if (tls === null) return { serverName: sighting?.preface?.serverName ?? null, tls: null };
   const { serverName, version, cipher, alpn, isResumed } = tls;
   return { serverName, tls: { version, cipher, alpn, isResumed } };
+}
+
+/** Who is in front of the client, by the PROXY header that was believed. */
+function introducedBy({
+  client,
+  peer,
+  greeting: { proxied },
+}: Connection): Pick<ClosedRecord, 'peer' | 'proxyHeader' | 'uniqueId'> {
+  const beside = peerBeside(client, peer);
+  return {
+    peer: beside === null ? null : addressText(beside),
+    proxyHeader: headerName(proxied),
+    uniqueId: uniqueIdOf(proxied),
+  };
 }
 
 /** The side that was to hear of the other's FIN had no half-close, so that its own direction ended with it. */

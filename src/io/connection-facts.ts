@@ -10,17 +10,23 @@ import { canRefuse, refusal } from '../protocols/refusals.ts';
 import type { RoutePlan } from '../routing/plan.ts';
 import type { Connection } from './connection.ts';
 import type { HandlerFacts } from './handlers/lifetime.ts';
+import { handlerProxied } from './proxied.ts';
 import type { Sighting } from './sniffer.ts';
 import { handlerTls } from './tls/secured-client.ts';
 
 /** @param route null: HTTP, whose routes are chosen request by request; until then the listener's deadlines hold. */
-export function routedFact(route: RoutePlan | null, sighting: Sighting, { listener, ageMs }: Facts): ConnectionFact {
+export function routedFact(
+  route: RoutePlan | null,
+  sighting: Sighting,
+  { listener, ageMs, attemptsMax, waits }: Facts,
+): ConnectionFact {
   const action = route?.action ?? null;
   return {
     type: 'sniff.routed',
     serves: action === null ? 'http' : action.type === 'forward' ? 'upstream' : 'handler',
     timeouts: (route?.timeouts ?? listener.plan.timeouts).values,
-    attemptsMax: action?.type === 'forward' ? action.targets.length : 1,
+    attemptsMax,
+    waits,
     keepHalfOpen: route?.keepHalfOpen ?? false,
     answerable: sighting.protocol !== null && canRefuse(sighting.protocol),
     ageMs,
@@ -30,6 +36,8 @@ export function routedFact(route: RoutePlan | null, sighting: Sighting, { listen
 interface Facts {
   readonly listener: Connection['listener'];
   readonly ageMs: number;
+  readonly attemptsMax: number;
+  readonly waits: boolean;
 }
 
 export function handlerFacts({
@@ -37,7 +45,8 @@ export function handlerFacts({
   route,
   listener,
   client,
-  greeting: { sighting, tls },
+  peer,
+  greeting: { sighting, tls, proxied },
 }: Connection): HandlerFacts {
   return {
     connectionId,
@@ -49,19 +58,33 @@ export function handlerFacts({
     serverName: sighting?.preface?.serverName ?? null,
     path: null,
     tls: handlerTls(tls),
+    proxied: handlerProxied(proxied, peer),
   };
 }
 
 /** What a refused client is written, and whether it gets a FIN even if that is nothing. @param wallMs the time of day. */
 export function refusalOf(
-  { route, greeting: { sighting }, connectionId }: Connection,
+  { route, greeting: { sighting, meantTls }, connectionId, subject }: Connection,
   reason: CloseReason,
   wallMs: number,
 ): { readonly answer: Uint8Array | null; readonly isWorthFin: boolean } {
   const how = mannerOf(route);
   const protocol = sighting?.protocol ?? null;
-  const answer = how === 'reply' && protocol !== null ? refusal(protocol, reason, connectionId, wallMs) : null;
+  const says = meantTls === null ? null : tlsHint(meantTls, subject.local.port);
+  const answer = how === 'reply' && protocol !== null ? refusal(protocol, reason, connectionId, wallMs, says) : null;
   return { answer, isWorthFin: answer !== null || how === 'fin' };
+}
+
+/** A name that was sent comes back only where a route has it, and it is made of a host name's letters. */
+function tlsHint(host: string, port: number): string {
+  const where = host === '' ? 'https' : `https://${host}${port === 443 ? '' : `:${port}`}/`;
+  return `plain HTTP was sent to a port that speaks TLS, use ${where}`;
+}
+
+/** `h2c` is HTTP/2 in clear text (RFC 9113 §3.1); inside of TLS its name is `h2`. */
+export function spokenBy({ sighting, tls }: Connection['greeting']): string | null {
+  const protocol = sighting?.protocol ?? null;
+  return protocol === 'h2c' && tls !== null ? 'h2' : protocol;
 }
 
 /** True exactly when the refused client can be told, or its route wants it to get a FIN. */

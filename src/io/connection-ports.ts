@@ -2,7 +2,7 @@
  * What a connection is given: the outside world as ports, and the listener it came through.
  */
 import type { InterpreterName } from '../machines/connection/connection-chart.ts';
-import type { ListenerPlan, RoutePlan } from '../routing/plan.ts';
+import type { ListenerPlan } from '../routing/plan.ts';
 import type { Clock } from './clock.ts';
 import type { Connection } from './connection.ts';
 import type { Serving } from './http/serving.ts';
@@ -11,7 +11,9 @@ import type { Ledger } from './ledger.ts';
 import type { Leg } from './leg.ts';
 import type { Reports } from './reports.ts';
 import type { DialerOf } from './route-dialers.ts';
-import type { RouteSlots } from './route-slots.ts';
+import type { CandidatesOf } from './candidates.ts';
+import type { RouteAdmission } from './route-admission.ts';
+import type { SlotClaim } from '../routing/counted-limits.ts';
 import type { Sniffer } from './sniffer.ts';
 import type { TerminationPorts } from './termination.ts';
 
@@ -24,7 +26,8 @@ export interface ConnectionPorts {
   /** The HTTP service of a connection, for the protocol that its client speaks. */
   readonly openService: (leg: Leg, serving: Serving) => HttpService;
   readonly ledger: Ledger;
-  readonly routeSlots: RouteSlots;
+  readonly routeAdmission: RouteAdmission;
+  readonly candidatesOf: CandidatesOf;
 }
 
 /** A listener as its connections see it. */
@@ -35,8 +38,17 @@ export interface ListenerRuntime {
   readonly sniffer: Sniffer;
   /** Runs every connection of this listener; `xstate` as soon as one of its routes asks for it (docs/adr/0010). */
   readonly interpreter: InterpreterName;
-  /** The route's next turn among its targets: the index of the first to try. */
-  takeTurn(route: RoutePlan): number;
+  /** Whether that peer may send a PROXY header here. */
+  mayIntroduce(ip: string): boolean;
+  /** What is asked of every client's address, once it is known: the caps and rates of the proxy and of the listener. */
+  identify(ip: string): AddressAnswer;
+  /** The chart of a connection has moved from one leaf to another. */
+  moved(connection: Connection, from: string, to: string): void;
   /** The connection has entered CLOSED: its slot is free, and it is no longer listed. */
   closed(connection: Connection): void;
 }
+
+export type AddressAnswer =
+  /** Null: nothing is counted by address. */
+  | { readonly kind: 'admitted'; readonly claim: SlotClaim | null }
+  | { readonly kind: 'refused'; readonly reason: 'refused.capacity' | 'refused.rate'; readonly cause: string };

@@ -3,7 +3,9 @@
  *
  * Decides nothing. Made only when somebody asks.
  */
+import { spokenBy } from './connection-facts.ts';
 import type { Connection } from './connection.ts';
+import { headerName, peerBeside, uniqueIdOf } from './proxied.ts';
 import type { ConnectionSnapshot } from './reports.ts';
 import { round } from './timeline.ts';
 
@@ -15,7 +17,7 @@ export function connectionSnapshot(connection: Connection, nowMs: number): Conne
     route: connection.route?.name ?? null,
     client: connection.client,
     upstream: connection.upstreamAddress,
-    protocol: greeting.sighting?.protocol ?? null,
+    protocol: spokenBy(greeting),
     serverName: greeting.sighting?.preface?.serverName ?? null,
     state: chart.state,
     leaf: chart.leaf,
@@ -27,6 +29,9 @@ export function connectionSnapshot(connection: Connection, nowMs: number): Conne
     bufferedBytes: bufferedBytes(connection),
     timeline: timeline.entries(nowMs),
     exchanges: connection.exchanges(),
+    peer: peerBeside(connection.client, connection.peer),
+    proxyHeader: headerName(greeting.proxied),
+    uniqueId: uniqueIdOf(greeting.proxied),
   };
 }
 

@@ -15,12 +15,12 @@ import {
   type ConnectionHost,
 } from '../machines/connection/connection-chart.ts';
 import type { ConnectionFact } from '../machines/connection/events.ts';
-import type { RoutePlan } from '../routing/plan.ts';
+import type { RoutePlan, Target } from '../routing/plan.ts';
 import { closedRecord, type Cause } from './closed-record.ts';
+import { ConnectionSubject } from './connection-subject.ts';
 import type { ConnectionPorts, ListenerRuntime } from './connection-ports.ts';
 import { handlerFacts, refusalOf } from './connection-facts.ts';
 import { bufferedBytes, connectionSnapshot } from './connection-snapshot.ts';
-import type { DialFailure } from './dialer.ts';
 import { Dialling, type DiallingOwner } from './dialling.ts';
 import type { HandlerOwner } from './handlers/failure.ts';
 import { Greeting, type GreetingOwner } from './greeting.ts';
@@ -31,16 +31,26 @@ import { Serving, type ServedConnection } from './http/serving.ts';
 import type { Address, Leg, LegFact } from './leg.ts';
 import { closeReasonOf } from './os-codes.ts';
 import { LegFacts, type FactOwner } from './leg-facts.ts';
+import { checkLegs, reportFlow } from './leg-looks.ts';
 import { letGo } from './letting-go.ts';
+import { Placement, type PlacementOwner } from './placement.ts';
 import { Refusing } from './refusing.ts';
-import type { RouteClaim } from './route-slots.ts';
+import type { RouteClaim } from './route-admission.ts';
 import type { ConnectionSnapshot, ExchangeSnapshot } from './reports.ts';
 import { ipFamily } from './socket.ts';
 import { Splice, type Side, type SpliceOwner } from './splice.ts';
 import { readable, Timeline } from './timeline.ts';
 
 export class Connection
-  implements ConnectionHost, SpliceOwner, FactOwner, GreetingOwner, DiallingOwner, ServedConnection, HandlerOwner
+  implements
+    ConnectionHost,
+    SpliceOwner,
+    FactOwner,
+    GreetingOwner,
+    DiallingOwner,
+    PlacementOwner,
+    ServedConnection,
+    HandlerOwner
 {
   readonly connectionId: string;
   readonly listener: ListenerRuntime;
@@ -48,58 +58,66 @@ export class Connection
   readonly timeline = new Timeline();
   readonly acceptedAtMs: number;
   readonly chart: ConnectionChart;
-  /** The client's address; kept, because a socket that is gone forgets it. */
-  readonly client: Address;
+  /** Whose socket it is; kept, because a socket that is gone forgets it. */
+  readonly peer: Address;
+  /** By a believed PROXY header, else the peer. */
+  client: Address;
   upstream: Leg | null = null;
   /** Where the upstream leg leads, or where the last attempt went. */
   upstreamAddress: Address | null = null;
   route: RoutePlan | null = null;
   readonly greeting: Greeting;
+  readonly subject: ConnectionSubject;
+  readonly dialling: Dialling;
+  readonly placement: Placement;
   cause: Cause | null = null;
   /** The state in which the reason was recorded; '' until then. */
   causeState = '';
   /** The side whose FIN came first; null while neither has ended. */
   endedFirst: CloseSide | null = null;
-  /** What the legs' counts differed by when they were joined: heads of HTTP are no part of a tunnel. */
+  /** What the legs' counts differed by when they were joined: heads of HTTP and PROXY headers are no part of a tunnel. */
   bufferedBefore = 0;
   readonly #ports: ConnectionPorts;
   readonly #downstreamFacts: LegFacts = new LegFacts(this, 'downstream');
   #upstreamFacts: LegFacts | null = null;
-  readonly #dialling: Dialling;
   #splice: Splice | null = null;
-  /** What it uses of its route; of HTTP only once it was upgraded. */
-  #claim: RouteClaim | null = null;
   #refusing: Refusing | null = null;
   /** Of HTTP connections; null before there is one, and once the connection has become a tunnel. */
   #serving: Serving | null = null;
   /** Both legs on their way from the HTTP service to the splice. */
   #taps: { readonly client: Tap; readonly upstream: Tap; readonly keepAlive: WebSocketKeepAlive | null } | null = null;
-  #firstTarget = 0;
-  #reportedByteAtMs: number;
+  reportedByteAtMs: number;
 
   constructor(connectionId: string, downstream: Leg, listener: ListenerRuntime, ports: ConnectionPorts) {
     this.connectionId = connectionId;
     this.downstream = downstream;
-    this.client = downstream.remote;
+    this.peer = downstream.remote;
+    this.client = this.peer;
     this.listener = listener;
     this.#ports = ports;
     this.acceptedAtMs = ports.clock.nowMs();
-    this.#reportedByteAtMs = this.acceptedAtMs;
-    this.#dialling = new Dialling(this);
+    this.reportedByteAtMs = this.acceptedAtMs;
+    this.subject = new ConnectionSubject(this);
+    this.dialling = new Dialling(this, ports);
+    this.placement = new Placement(this, ports.routeAdmission);
     this.greeting = new Greeting(this, ports.termination);
     this.chart = createConnectionChart(
       listener.interpreter,
-      { timeouts: listener.plan.timeouts.values },
+      { timeouts: listener.plan.timeouts.values, expectsProxyHeader: listener.plan.proxyHeader !== null },
       ports.clock,
       this,
     );
   }
 
-  /** Begins the life of a connection whose slot has been claimed. */
+  /** Begins the life of a connection whose slot, or whose place in the waiting room, has been claimed. */
   start(): void {
     this.chart.start();
     this.#ports.reports.opened(this);
     this.downstream.facts$.subscribe(this.#downstreamFacts);
+  }
+
+  /** It has a slot. */
+  admit(): void {
     this.hear({ type: 'admission.granted' });
   }
 
@@ -115,16 +133,14 @@ export class Connection
     if (this.causeState === '' && this.chart.context.reason !== null) this.causeState = stateOf(from);
     this.timeline.moved(to, event, atMs);
     if (from === '') return;
+    this.listener.moved(this, from, to);
     this.#ports.reports.moved(this.connectionId, from, to, readable(event));
   }
 
   beforeDeadline(): void {
-    this.#checkLegs();
+    checkLegs(this);
     const client = this.#taps?.keepAlive ?? this.downstream;
-    const lastByteAtMs = Math.max(client.lastByteAtMs, this.upstream?.lastByteAtMs ?? 0);
-    if (lastByteAtMs <= this.#reportedByteAtMs) return;
-    this.#reportedByteAtMs = lastByteAtMs;
-    this.hear({ type: 'bytes.flowed', quietMs: this.#ports.clock.nowMs() - lastByteAtMs });
+    reportFlow(this, client.lastByteAtMs, this.#ports.clock.nowMs());
   }
 
   sideEnded(side: Side): void {
@@ -160,13 +176,12 @@ export class Connection
     return this.#ports.clock.nowMs() - this.acceptedAtMs;
   }
 
-  claim(route: RoutePlan): boolean {
-    this.#claim = this.#ports.routeSlots.claim(route);
-    return this.#claim !== null;
+  identifiedAs(client: Address): void {
+    this.client = client;
   }
 
   keep(claim: RouteClaim | null): void {
-    this.#claim = claim;
+    this.placement.keep(claim);
   }
 
   explainBy(cause: string | null): void {
@@ -182,6 +197,10 @@ export class Connection
 
   #carryOut(command: ConnectionCommand): void {
     switch (command.type) {
+      case 'readProxyHeader':
+        return this.greeting.readProxyHeader();
+      case 'identify':
+        return this.placement.identify();
       case 'peek':
         return this.greeting.peek();
       case 'stopPeeking':
@@ -191,9 +210,12 @@ export class Connection
       case 'routeServerFirst':
         return this.greeting.serverFirst();
       case 'dial':
-        return this.#dial(command.attempt);
+        return this.dialling.start(command.attempt);
+      case 'leaveQueue':
+        this.placement.leaveQueue();
+        return this.dialling.leaveQueue();
       case 'cancelDial':
-        return this.#dialling.cancel();
+        return this.dialling.cancel();
       case 'serve':
         return this.#serve();
       case 'lastExchange':
@@ -211,7 +233,7 @@ export class Connection
       case 'discardUpstream':
         return this.#splice?.discard('upstream');
       case 'checkLegs':
-        return this.#checkLegs();
+        return checkLegs(this);
       case 'sendPing':
         return this.#taps?.keepAlive?.ping();
       case 'warnIdling':
@@ -235,28 +257,21 @@ export class Connection
     return this.#serving.start(this.#ports.openService);
   }
 
-  #dial(attempt: number): void {
-    if (this.route?.action.type !== 'forward') return;
-    const { targets } = this.route.action;
-    if (attempt === 1) this.#firstTarget = this.listener.takeTurn(this.route);
-    const target = targets[(this.#firstTarget + attempt - 1) % targets.length];
-    if (target === undefined) return;
-    this.upstreamAddress = target;
+  dialBegun(target: Target): void {
+    this.upstreamAddress = { host: target.host, port: target.port };
     this.cause = null;
-    this.#dialling.start(this.#ports.dialerOf(this.route, 'raw'), target);
   }
 
-  dialResolved(): void {
-    this.hear({ type: 'dial.resolved' });
+  endpointLost(manner: 'drain' | 'kill', cause: string): void {
+    if (manner === 'drain') return this.hear({ type: 'drain.requested' });
+    this.explainBy(cause);
+    return this.hear({ type: 'kill.requested', reason: 'upstream.unreachable' });
   }
 
-  dialConnected(): void {
-    this.hear({ type: 'dial.connected' });
-  }
-
-  dialFailed(failure: DialFailure): void {
-    this.cause = { code: failure.code, text: failure.cause };
-    this.hear({ type: 'dial.failed', reason: failure.reason, retryable: failure.retryable });
+  banned(manner: 'drain' | 'kill', cause: string): void {
+    if (manner === 'drain') return this.hear({ type: 'drain.requested' });
+    this.explainBy(cause);
+    return this.hear({ type: 'kill.requested', reason: 'refused.address' });
   }
 
   dialSucceeded(leg: Leg): void {
@@ -275,15 +290,13 @@ export class Connection
     upstream.facts$.subscribe(this.#upstreamFacts);
   }
 
-  dialerFailed(error: unknown): void {
-    this.failed(error);
-    this.hear({ type: 'dial.failed', reason: 'handler.failed', retryable: false });
-  }
-
   #beginSplice(): void {
     if (this.upstream === null) return;
     this.#splice = new Splice(this.downstream, this.upstream, this);
-    if (this.#taps === null) return this.#splice.start();
+    if (this.#taps === null) {
+      this.bufferedBefore = bufferedBytes(this) - this.downstream.heldBytes - this.upstream.heldBytes;
+      return this.#splice.start();
+    }
     this.#serving = null;
     this.#splice.continueFrom(this.#taps.client, this.#taps.upstream);
     this.bufferedBefore = bufferedBytes(this);
@@ -324,24 +337,9 @@ export class Connection
         return this.#splice?.writable('upstream');
       case 'flushed':
         return this.#splice?.sideFlushed('upstream');
-      case 'held':
-      case 'secured':
-      case 'ended':
-      case 'released':
+      default:
         return undefined;
     }
-  }
-
-  /** A transport that is gone although no fact said so ends the connection too. */
-  #checkLegs(): void {
-    if (this.downstream.isGone) this.#sideGone('downstream');
-    if (this.upstream?.isGone === true) this.#sideGone('upstream');
-  }
-
-  #sideGone(side: Side): void {
-    this.cause ??= { code: 'SALLYPORT_SILENT_DEATH', text: `the ${side} transport was gone without a word` };
-    if (side === 'downstream') this.hear({ type: 'downstream.failed', reason: 'downstream.reset' });
-    else this.hear({ type: 'upstream.failed', reason: 'upstream.reset' });
   }
 
   #refuse(reason: CloseReason): void {
@@ -363,13 +361,14 @@ export class Connection
     const nowMs = this.#ports.clock.nowMs();
     this.#downstreamFacts.unsubscribe();
     this.#upstreamFacts?.unsubscribe();
-    this.#dialling.cancel();
     this.#serving?.stop(reason);
     letGo(this.downstream, reason);
     if (this.upstream !== null) letGo(this.upstream, reason);
+    // Its place at the endpoint is free once the connection to it is let go.
+    this.dialling.stop();
     this.#splice?.stop();
     this.#refusing?.unsubscribe();
-    this.#claim?.release();
+    this.placement.release();
     this.listener.closed(this);
     this.#ports.reports.closed(closedRecord(this, reason, nowMs));
   }

@@ -7,30 +7,29 @@
  */
 import { Observable, type Subscriber } from 'rxjs';
 import { closeReasons, type CloseReason } from '../machines/connection/close-reason.ts';
+import { addressText } from './address-text.ts';
 import type { Clock, Timer, TimerTarget } from './clock.ts';
+import { noFamily, reachableFrom, sourceCause, sourceProblem } from './dialing/source-address.ts';
 import type { Ledger } from './ledger.ts';
 import type { Leg } from './leg.ts';
 import { causeOf, codeOf, dialReasonOf, isKnownCode, isRetryable } from './os-codes.ts';
 import type { Reports } from './reports.ts';
 import type { Resolver } from './resolver.ts';
 import { ipFamily, openSocket, type Opening, type SocketLeg } from './socket.ts';
+import type { DialOrder, DialWatch } from '../routing/pool-plan.ts';
+import { isUnixHost } from './unix-path.ts';
 
-export interface Endpoint {
-  /** A name, or an IP address without brackets. */
-  readonly host: string;
-  readonly port: number;
-}
+export type { DialWatch } from '../routing/pool-plan.ts';
 
-/** Told while a dial is under way. */
-export interface DialWatch {
-  resolved(): void;
-  /** The upstream is reached, and a handshake with it begins. */
-  securing(): void;
-}
+/** What one attempt is told. */
+export type Endpoint = DialOrder;
+
+/** `handler.failed`: a dialer of the embedding program's is at fault. */
+export type DialFailureReason = Extract<CloseReason, `upstream.${string}` | 'handler.failed'>;
 
 /** Why a dial failed: the error value of its Observable. */
 export interface DialFailure {
-  readonly reason: Extract<CloseReason, `upstream.${string}`>;
+  readonly reason: DialFailureReason;
   readonly code: string;
   readonly cause: string;
   /** True exactly when another endpoint may be tried. */
@@ -55,17 +54,21 @@ const attemptsAtOnceMax = 3;
 /** What a dialer's Observable failed with: a `DialFailure`, or whatever a dialer of the embedder's threw. */
 export function dialFailureOf(error: unknown): DialFailure {
   if (isDialFailure(error)) return error;
-  return { reason: 'upstream.unreachable', code: codeOf(error), cause: causeOf(error), retryable: false };
+  const code = codeOf(error);
+  if (isKnownCode(code)) return failureOf(code, causeOf(error));
+  return { reason: 'upstream.unreachable', code, cause: causeOf(error), retryable: false };
 }
 
 /** A failure of ours, whole and with a reason of the closed set. */
 function isDialFailure(error: unknown): error is DialFailure {
   if (typeof error !== 'object' || error === null) return false;
   if (!('reason' in error && 'retryable' in error && 'code' in error && 'cause' in error)) return false;
-  return upstreamReasons.some((reason) => reason === error.reason);
+  return failureReasons.some((reason) => reason === error.reason);
 }
 
-const upstreamReasons: readonly CloseReason[] = closeReasons.filter((reason) => reason.startsWith('upstream.'));
+const failureReasons: readonly CloseReason[] = closeReasons.filter(
+  (reason) => reason.startsWith('upstream.') || reason === 'handler.failed',
+);
 
 export function createDialer(ports: DialerPorts): Dialer {
   return (endpoint, watch) =>
@@ -97,6 +100,8 @@ class Dial implements Opening, TimerTarget {
   }
 
   start(): void {
+    const problem = sourceProblem(this.#endpoint);
+    if (problem !== null) return this.#fail(problem);
     const known = knownAddresses(this.#endpoint.host);
     if (known !== null) return this.#resolved(known);
     this.#resolve();
@@ -125,11 +130,13 @@ class Dial implements Opening, TimerTarget {
   failed(leg: SocketLeg, code: string, cause: string): void {
     this.#pending.delete(leg);
     if (!isKnownCode(code)) {
-      const message = `dial ${this.#endpoint.host}:${this.#endpoint.port}: ${code} (${cause})`;
+      const message = `dial ${addressText(this.#endpoint)}: ${code} (${cause})`;
       this.#ports.report({ event: 'code.unmapped', connectionId: null, message });
     }
+    const { sourceAddress } = this.#endpoint;
+    const says = sourceAddress === undefined ? cause : sourceCause(sourceAddress, code, cause);
     // The first address is the preferred one, so its failure is the one worth telling.
-    this.#failure ??= failureOf(code, cause);
+    this.#failure ??= failureOf(code, says);
     this.#stopWaiting();
     this.#attempt();
     if (this.#pending.size === 0) this.#fail(this.#failure);
@@ -148,9 +155,12 @@ class Dial implements Opening, TimerTarget {
   }
 
   #resolved(addresses: readonly string[]): void {
+    const { host, sourceAddress } = this.#endpoint;
     // A name among the answers would be looked up by Node, without anybody knowing.
-    this.#addresses = interleaved(addresses.filter((address) => ipFamily(address) !== 0));
-    if (this.#addresses.length === 0) return this.#fail(failureOf('ENODATA', `${this.#endpoint.host} has no address`));
+    const dialable = addresses.filter((address) => ipFamily(address) !== 0 || address === host);
+    if (dialable.length === 0) return this.#fail(failureOf('ENODATA', `${host} has no address`));
+    this.#addresses = interleaved(reachableFrom(sourceAddress, dialable));
+    if (this.#addresses.length === 0) return this.#fail(noFamily(host, sourceAddress ?? ''));
     this.#watch.resolved();
     if (!this.#isOver) this.#attempt();
   }
@@ -160,7 +170,8 @@ class Dial implements Opening, TimerTarget {
     const address = this.#addresses[this.#next];
     if (address === undefined || this.#pending.size >= attemptsAtOnceMax) return;
     this.#next += 1;
-    this.#pending.add(openSocket(address, this.#endpoint.port, this.#ports, this));
+    const { port, sourceAddress = null } = this.#endpoint;
+    this.#pending.add(openSocket(address, port, this.#ports, this, sourceAddress));
     if (this.#next < this.#addresses.length) this.#timer = this.#ports.clock.arm(attemptDelayMs, this, 0);
   }
 
@@ -175,9 +186,9 @@ class Dial implements Opening, TimerTarget {
   }
 }
 
-/** Addresses that need no resolver, or null. RFC 6761 §6.3: localhost names never leave the machine. */
+/** Addresses that need no resolver, the path of a UNIX socket among them, or null. RFC 6761 §6.3: localhost names never leave the machine. */
 function knownAddresses(host: string): readonly string[] | null {
-  if (ipFamily(host) !== 0) return [host];
+  if (ipFamily(host) !== 0 || isUnixHost(host)) return [host];
   const name = host.toLowerCase().replace(/\.$/, '');
   return name === 'localhost' || name.endsWith('.localhost') ? ['127.0.0.1', '::1'] : null;
 }

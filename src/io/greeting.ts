@@ -6,12 +6,13 @@
  * is not the handshake's, or own a timer.
  * Read first: `sniffer.ts`, `termination.ts`.
  */
-import type { ConnectionFact } from '../machines/connection/events.ts';
 import type { RoutePlan } from '../routing/plan.ts';
 import type { Client } from '../routing/route-table.ts';
 import { isAnswerable, routedFact } from './connection-facts.ts';
-import type { ListenerRuntime } from './connection-ports.ts';
-import type { Address, Leg } from './leg.ts';
+import type { ProxyHeader } from '../protocols/proxy-protocol/header.ts';
+import { ProxyHeaderReading, type HeaderOwner } from './proxy-header-reading.ts';
+import type { Address } from './leg.ts';
+import type { Placing } from './placement.ts';
 import { Peeking, type PeekOwner } from './peeking.ts';
 import type { Sighting, SniffOutcome } from './sniffer.ts';
 import { Termination, challengeAlpn, type TerminationOrder, type TerminationPorts } from './termination.ts';
@@ -19,17 +20,14 @@ import type { CertificateMaterial, Secured } from './tls/identity.ts';
 import { securedClient, type SecuredClient } from './tls/secured-client.ts';
 
 /** The connection, as its greeting knows it. */
-export interface GreetingOwner {
-  readonly downstream: Leg;
+export interface GreetingOwner extends HeaderOwner {
   readonly client: Address;
-  readonly listener: ListenerRuntime;
   route: RoutePlan | null;
   ageMs(): number;
-  hear(fact: ConnectionFact): void;
-  /** Kept where nothing was known before. */
-  explainBy(cause: string | null): void;
-  /** False: the route is full. */
-  claim(route: RoutePlan): boolean;
+  /** Who is asked for a place on the route that was chosen. */
+  readonly placement: { on(route: RoutePlan): Placing };
+  /** Who is told where the upstreams are; answers how many attempts at them are worth while. */
+  readonly dialling: { prepare(route: RoutePlan): number };
   /** A callback of the embedding program's is at fault. */
   failed(error: unknown): void;
 }
@@ -37,34 +35,53 @@ export interface GreetingOwner {
 export class Greeting implements PeekOwner {
   /** What was learnt of the client so far; inside TLS, of what is inside. */
   sighting: Sighting | null = null;
+  /** The host that was asked for in clear text where TLS ends for it; '' where it is not known. Null: nothing of the kind. */
+  meantTls: string | null = null;
   /** Null until a handshake is done. */
   tls: SecuredClient | null = null;
   readonly #owner: GreetingOwner;
   readonly #ports: TerminationPorts | null;
-  #peeking: Peeking;
+  /** Null until it is known who the client is. */
+  #peeking: Peeking | null = null;
+  /** Null where none is expected. */
+  #headerReading: ProxyHeaderReading | null = null;
+  #hasEnded = false;
   #termination: Termination | null = null;
   #order: TerminationOrder | null = null;
+  /** The route that terminates, for the sake of a record that has no other. */
+  #terminating: RoutePlan | null = null;
   #material: CertificateMaterial | null = null;
 
   /** @param ports null where nothing is terminated. */
   constructor(owner: GreetingOwner, ports: TerminationPorts | null) {
     this.#owner = owner;
     this.#ports = ports;
-    this.#peeking = new Peeking(owner.downstream, owner.listener.sniffer, this.#client(), this);
+  }
+
+  /** The PROXY header that was read and believed. */
+  get proxied(): ProxyHeader | null {
+    return this.#headerReading?.header ?? null;
+  }
+
+  readProxyHeader(): void {
+    this.#headerReading = new ProxyHeaderReading(this.#owner);
+    this.#headerReading.start(this.#hasEnded);
   }
 
   peek(): void {
-    this.#peeking.start();
+    this.#peeking ??= new Peeking(this.#owner.downstream, this.#owner.listener.sniffer, this.#client(), this);
+    this.#peeking.start(this.#hasEnded);
   }
 
   /** Also the end of whatever was asked for a certificate. */
   stop(): void {
-    this.#peeking.stop();
+    this.#headerReading?.stop();
+    this.#peeking?.stop();
     this.#termination?.stop();
   }
 
   serverFirst(): void {
-    this.concluded(this.#peeking.sniffer.serverFirst(this.#client()));
+    if (this.#peeking !== null) this.concluded(this.#peeking.sniffer.serverFirst(this.#client()));
   }
 
   /** Begins the handshake that the last conclusion asked for. */
@@ -72,16 +89,21 @@ export class Greeting implements PeekOwner {
     if (this.#order === null || this.#ports === null) return;
     this.#termination = new Termination(this.#owner.downstream, this.#ports, this);
     this.#termination.start(this.#order);
+    if (this.#hasEnded && this.#termination.isAwaiting) this.#leftWaiting();
   }
 
   /** Bytes have arrived. */
   held(): void {
-    this.#peeking.look();
+    if (this.#peeking === null) this.#headerReading?.look(this.#hasEnded);
+    else this.#peeking.look();
   }
 
   /** FIN has arrived, behind every byte that is held. */
   ended(): void {
-    this.#peeking.ended();
+    this.#hasEnded = true;
+    if (this.#termination?.isAwaiting === true) this.#leftWaiting();
+    else if (this.#peeking === null) this.#headerReading?.look(true);
+    else this.#peeking.ended();
   }
 
   secured(by: Secured): void {
@@ -102,6 +124,7 @@ export class Greeting implements PeekOwner {
       case 'refused':
         this.#owner.route = outcome.route;
         this.sighting = outcome.sighting;
+        this.meantTls = outcome.meantTls;
         this.#owner.explainBy(outcome.detail);
         return this.#owner.hear({
           type: 'sniff.failed',
@@ -110,6 +133,7 @@ export class Greeting implements PeekOwner {
         });
       case 'terminating': {
         const { plan, alpn, sighting } = outcome;
+        this.#terminating = outcome.route;
         return this.#terminate({ kind: 'client', plan, alpn, serverName: serverNameOf(sighting) }, sighting);
       }
       case 'routed':
@@ -117,8 +141,9 @@ export class Greeting implements PeekOwner {
       case 'served':
         return this.#routed(null, outcome.sighting);
       case 'validating':
-        if (this.#knows(outcome.token)) return this.#routed(null, { protocol: 'http', preface: null });
-        return this.concluded(outcome.otherwise);
+        if (!this.#knows(outcome.token)) return this.concluded(outcome.otherwise);
+        this.#owner.explainBy('a validation by HTTP-01');
+        return this.#routed(null, { protocol: 'http', preface: null });
     }
   }
 
@@ -132,13 +157,19 @@ export class Greeting implements PeekOwner {
   }
 
   unidentified(serverName: string | null): void {
+    this.#owner.route = this.#terminating;
     this.#owner.explainBy(
       serverName === null ? 'the client named no host' : `there is no certificate for ${serverName}`,
     );
     this.#owner.hear({ type: 'sniff.failed', reason: 'refused.route', answerable: true });
   }
 
+  awaitedInVain(serverName: string | null): void {
+    this.#owner.explainBy(`the certificate for ${serverName ?? 'clients that name no host'} was still awaited`);
+  }
+
   identityFailed(error: unknown): void {
+    this.#owner.route = this.#terminating;
     this.#owner.failed(error);
     this.#owner.hear({ type: 'sniff.failed', reason: 'handler.failed', answerable: true });
   }
@@ -160,6 +191,12 @@ export class Greeting implements PeekOwner {
     return (this.#ports?.identities.httpChallenge(token) ?? null) !== null;
   }
 
+  /** Without the client's half no handshake can be finished, so nobody waits for the certificate any more. */
+  #leftWaiting(): void {
+    this.#owner.explainBy('the client ended its side while its certificate was awaited');
+    this.#owner.hear({ type: 'sniff.failed', reason: 'downstream.tls', answerable: false });
+  }
+
   #terminate(order: TerminationOrder, sighting: Sighting): void {
     this.#order = order;
     this.sighting = sighting;
@@ -175,18 +212,24 @@ export class Greeting implements PeekOwner {
   #routed(route: RoutePlan | null, sighting: Sighting): void {
     this.#owner.route = route;
     this.sighting = sighting;
-    if (route !== null && !this.#owner.claim(route)) {
-      this.#owner.explainBy(`${route.name} is full`);
+    const placing = route === null ? served : this.#owner.placement.on(route);
+    if (placing.kind === 'refused') {
+      this.#owner.explainBy(placing.cause);
       const answerable = isAnswerable(route, sighting);
-      return this.#owner.hear({ type: 'sniff.failed', reason: 'refused.capacity', answerable });
+      return this.#owner.hear({ type: 'sniff.failed', reason: placing.reason, answerable });
     }
-    this.#owner.hear(routedFact(route, sighting, { listener: this.#owner.listener, ageMs: this.#owner.ageMs() }));
+    const { listener } = this.#owner;
+    const attemptsMax = route === null ? 1 : this.#owner.dialling.prepare(route);
+    const waits = placing.kind === 'waits';
+    this.#owner.hear(routedFact(route, sighting, { listener, ageMs: this.#owner.ageMs(), attemptsMax, waits }));
   }
 
   #client(): Client {
     return { ip: this.#owner.client.host, tls: this.tls };
   }
 }
+
+const served: Placing = { kind: 'admitted' };
 
 function serverNameOf({ preface }: Sighting): string | null {
   return preface?.serverName ?? null;

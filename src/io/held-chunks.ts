@@ -26,3 +26,13 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array[] {
   if (run.length > 0) pieces.push(Buffer.concat(run));
   return pieces;
 }
+
+/** What is left behind the first so many bytes. */
+export function without(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let left = bytes;
+  return chunks.flatMap((chunk) => {
+    const cut = Math.min(left, chunk.length);
+    left -= cut;
+    return cut === chunk.length ? [] : [cut === 0 ? chunk : chunk.subarray(cut)];
+  });
+}

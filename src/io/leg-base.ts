@@ -8,7 +8,7 @@
  */
 import { Observable, type Subscriber } from 'rxjs';
 import { ProxyError } from '../errors.ts';
-import { heldChunksMax, joined } from './held-chunks.ts';
+import { heldChunksMax, joined, without } from './held-chunks.ts';
 import type { LegSide } from './ledger.ts';
 import { heldBytesMax, type Address, type ChunkLifetime, type Handshake, type Leg, type LegFact } from './leg.ts';
 import type { LegPorts } from './leg-counts.ts';
@@ -134,6 +134,16 @@ export abstract class LegBase extends LegTelling implements Leg {
     this.dropHeld();
     this.countAnew();
     this.beginTls(how, first);
+  }
+
+  skip(bytes: number): void {
+    if (this.life !== 'live' || bytes === 0) return;
+    if (this.reader !== 'holding' || bytes > this.heldBytes)
+      throw new ProxyError('SALLYPORT_INVARIANT', 'only what is held can be skipped');
+    this.heldChunks = without(this.heldChunks, bytes);
+    this.heldBytes -= bytes;
+    if (this.heldBytes === 0 && this.inbound === 'ending') this.concludeInbound();
+    else this.settleReading();
   }
 
   reset(): void {

@@ -27,6 +27,8 @@
  *     is told: FIN during a handshake is a failure. The alert of a broken handshake is sent where OpenSSL breaks it; where
  *     verification does, because a certificate was shown and does not hold, Node has none to send, and the peer sees the
  *     connection end. TCP's FIN without `close_notify` is FIN as well: Node does not tell them apart.
+ * 12. `skip` takes bytes away that are held, before `bytes$` is subscribed and before `secure`: nobody sees them again, they
+ *     stay counted as received, and what follows them stays held. FIN that came behind them tells what is left.
  */
 import type { SecureContext } from 'node:tls';
 import type { Observable, Observer } from 'rxjs';
@@ -104,6 +106,8 @@ export interface Leg extends Observer<Uint8Array> {
   pause(): void;
   resume(): void;
   secure(how: Handshake): void;
+  /** @param bytes at most `heldBytes`. */
+  skip(bytes: number): void;
 }
 
 /** How much a leg holds before it stops reading: 64 KiB, one read of Node's. */

@@ -5,15 +5,16 @@
  * Known limit: libuv itself accepts and closes clients when file descriptors run out, without an event; the cap that is
  * derived at start keeps it from coming to that.
  */
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { Observable, type Subscriber } from 'rxjs';
 import { ProxyError } from '../errors.ts';
 import type { Clock } from './clock.ts';
+import { acceptHandles } from './direct-handles.ts';
 import { addressText } from './address-text.ts';
 import type { Ledger } from './ledger.ts';
 import type { Address, Leg } from './leg.ts';
 import type { Reports } from './reports.ts';
-import { keepAliveProbeMs, SocketLeg } from './socket.ts';
+import { acceptSocket, keepAliveProbeMs, SocketLeg } from './socket.ts';
 
 export interface ListenerOptions {
   /** An IP address; `::` takes both families, and becomes `0.0.0.0` where the system has no IPv6. */
@@ -61,7 +62,9 @@ class SocketListener implements Listener {
       keepAlive: true,
       keepAliveInitialDelay: keepAliveProbeMs,
     };
-    this.#server = createServer(socketOptions, (socket) => this.#accepted(socket));
+    this.#server = createServer(socketOptions, (socket) =>
+      this.#accepted(new SocketLeg(socket, 'downstream', this.#options)),
+    );
   }
 
   async open(): Promise<Address> {
@@ -83,8 +86,7 @@ class SocketListener implements Listener {
     return this.#closing;
   }
 
-  #accepted(socket: Socket): void {
-    const leg = new SocketLeg(socket, 'downstream', this.#options);
+  #accepted(leg: Leg): void {
     if (this.#subscriber === null || this.#closing !== null) leg.reset();
     else this.#subscriber.next(leg);
   }
@@ -104,6 +106,7 @@ class SocketListener implements Listener {
           return;
         }
         this.#server.on('error', (error) => this.#report(error));
+        acceptHandles(this.#server, (handle) => this.#accepted(acceptSocket(handle, this.#options)));
         const address = this.#server.address();
         resolve(
           address === null || typeof address === 'string'

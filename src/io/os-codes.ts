@@ -48,6 +48,12 @@ const codes = {
   EACCES: { says: 'permission was denied', dial: 'upstream.unreachable', retryable: true },
   EPERM: { says: 'the operation is not permitted', dial: 'upstream.unreachable', retryable: true },
   ENOENT: { says: 'there is no such path', dial: 'upstream.unreachable', retryable: true },
+  ENOTDIR: { says: 'a part of the path is no folder', dial: 'upstream.unreachable', retryable: true },
+  ELOOP: { says: 'the path goes round in circles', dial: 'upstream.unreachable', retryable: true },
+  ENAMETOOLONG: { says: 'the path is too long for a socket', dial: 'upstream.unreachable', retryable: true },
+  EPROTOTYPE: { says: 'the socket at that path is no stream', dial: 'upstream.unreachable', retryable: true },
+  // What connect(2) says of a UNIX socket whose backlog is full.
+  EAGAIN: { says: 'the queue of the socket is full', dial: 'upstream.refused', retryable: true },
   EINVAL: { says: 'the system calls the address invalid', dial: 'upstream.unreachable', retryable: true },
   ENOTFOUND: { says: 'the name does not exist', dial: 'upstream.unreachable', retryable: true },
   ENODATA: { says: 'the name has no address', dial: 'upstream.unreachable', retryable: true },

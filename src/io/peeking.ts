@@ -32,11 +32,13 @@ export class Peeking {
     this.#owner = owner;
   }
 
-  start(): void {
+  /** @param hasEnded true exactly when FIN has come. Concludes once at most, so that nothing is claimed twice. */
+  start(hasEnded: boolean): void {
     const outcome = this.sniffer.first(this.#client);
     if (outcome !== null) return this.#owner.concluded(outcome);
     this.#buffer = new PeekBuffer();
-    if (this.#leg.heldBytes > 0) this.look();
+    this.#hasEnded = hasEnded;
+    if (this.#leg.heldBytes > 0 || hasEnded) this.look();
     return undefined;
   }
 

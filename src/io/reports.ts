@@ -61,6 +61,12 @@ export interface ConnectionSnapshot {
   readonly timeline: readonly TimelineEntry[];
   /** Empty unless HTTP is served. */
   readonly exchanges: readonly ExchangeSnapshot[];
+  /** Whose socket it is, where a believed PROXY header says that the client is somebody else; else null. */
+  readonly peer: Address | null;
+  /** The PROXY header that was believed, also one that tells no addresses. */
+  readonly proxyHeader: 'v1' | 'v2' | null;
+  /** What that header calls the connection, the same at every hop: hexadecimal in lower case. */
+  readonly uniqueId: string | null;
 }
 
 /** The one record of a closed connection. Field names are stable. */
@@ -92,6 +98,10 @@ export interface ClosedRecord {
   readonly path: readonly (readonly [state: string, ms: number])[];
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** As in a snapshot. */
+  readonly peer: string | null;
+  readonly proxyHeader: 'v1' | 'v2' | null;
+  readonly uniqueId: string | null;
   /** As `path`, with the event that left each state. Not part of the log line. */
   readonly timeline: readonly TimelineEntry[];
 }

@@ -30,6 +30,7 @@ export type SniffOutcome =
   /** A client hello whose best route terminates TLS. `alpn`: what to agree to, best first. */
   | {
       readonly kind: 'terminating';
+      readonly route: RoutePlan;
       readonly plan: TlsPlan;
       readonly alpn: readonly string[];
       readonly sighting: Sighting;
@@ -43,6 +44,8 @@ export type SniffOutcome =
       readonly route: RoutePlan | null;
       readonly sighting: Sighting;
       readonly detail: string | null;
+      /** The host that the client asked for in clear text where TLS ends for that host; '' where it is not known. Null: it did not. */
+      readonly meantTls: string | null;
     }
   /** `answerable`: the bytes are surely those of a protocol in which a refusal can be written. */
   | { readonly kind: 'waiting'; readonly answerable: boolean; readonly suspected: string | null };
@@ -105,18 +108,23 @@ export class Sniffer {
   readonly inside: Sniffer | null;
   /** Asked for the sake of an answer only, once a client is refused. */
   readonly #known: readonly Detector[];
+  /** Whether an authority may come to validate a name now. */
+  readonly #isProving: () => boolean;
 
-  constructor(table: RouteTable, known: readonly Detector[]) {
+  /** @param isProving asked where a refusal would be put off for a validation. */
+  constructor(table: RouteTable, known: readonly Detector[], isProving: () => boolean = always) {
     this.table = table;
-    this.inside = table.inside === null ? null : new Sniffer(table.inside, known);
+    this.inside = table.inside === null ? null : new Sniffer(table.inside, known, isProving);
     this.#known = known;
+    this.#isProving = isProving;
   }
 
   /** The outcome that needs no byte, or null. Who may be an authority that validates is not refused before it spoke. */
   first(client: Client): SniffOutcome | null {
     const outcome = this.#withoutBytes(client, this.table.withoutBytes(client));
     const { validations } = this.table;
-    return outcome?.kind === 'refused' && (validations.http || validations.tls) ? null : outcome;
+    if (outcome?.kind !== 'refused' || !(validations.http || validations.tls)) return outcome;
+    return this.#isProving() ? null : outcome;
   }
 
   #withoutBytes(client: Client, decision: RouteDecision | null): SniffOutcome | null {
@@ -159,19 +167,36 @@ export class Sniffer {
     }
     if (found.kind === 'malformed') {
       const sighting: Sighting = { protocol: found.protocol, preface: null };
-      return { kind: 'refused', reason: 'downstream.malformed', route: null, sighting, detail: found.detail };
+      return refusedAs({ reason: 'downstream.malformed', sighting, detail: found.detail });
     }
     const seen = sightingOf(found);
     const sighting: Sighting = { protocol: seen.protocol, preface: prefaceOf(client) ?? seen.preface };
     const subject = { ...client, protocol: sighting.protocol, preface: sighting.preface };
     const decision = this.table.decide(subject);
     if (decision.kind === 'route' && decision.route.tls !== null && client.tls === null) {
-      const { tls: plan } = decision.route;
-      return { kind: 'terminating', plan, alpn: this.table.offeredAlpn(subject, decision.route), sighting };
+      const { route } = decision;
+      return {
+        kind: 'terminating',
+        route,
+        plan: decision.route.tls,
+        alpn: this.table.offeredAlpn(subject, route),
+        sighting,
+      };
     }
     const known = this.#recognise(decision, sighting, prefix);
     if (known.protocol === null && this.#isForHttp(decision, prefix)) return servedOf('http', client);
-    return this.#outcomeOf(client, decision, known);
+    return this.#misplaced(client, this.#outcomeOf(client, decision, known));
+  }
+
+  /** HTTP where TLS is spoken, or TLS where none is: the commonest mistakes, and each has a sentence. */
+  #misplaced({ tls }: Client, outcome: SniffOutcome): SniffOutcome {
+    if (outcome.kind !== 'refused' || outcome.reason !== 'refused.protocol' || tls !== null) return outcome;
+    const { protocol, preface } = outcome.sighting;
+    if (protocol === 'tls') return { ...outcome, detail: 'the client speaks TLS, and nothing here does' };
+    if (protocol !== 'http' || this.inside === null) return outcome;
+    const name = preface?.serverName ?? '';
+    const meantTls = isPlainName(name) && this.table.endsTlsFor(name) ? name : '';
+    return { ...outcome, detail: 'the client speaks HTTP in clear text, and only TLS is spoken here', meantTls };
   }
 
   /** Nobody else takes the client, and what it sends is as far from HTTP as a slip: HTTP tells it what is wrong. */
@@ -190,7 +215,7 @@ export class Sniffer {
   #outcomeOf({ ip }: Client, decision: RouteDecision, sighting: Sighting): SniffOutcome {
     if (decision.kind !== 'route' || this.table.admits(decision.route, ip)) return outcomeOf(decision, sighting);
     const detail = `the lists of ${decision.route.name} do not let this address pass`;
-    return { kind: 'refused', reason: 'refused.address', route: decision.route, sighting, detail };
+    return refusedAs({ reason: 'refused.address', route: decision.route, sighting, detail });
   }
 
   /** What a refused client speaks, although no route asked, so that it can be answered in its own protocol. */
@@ -202,6 +227,19 @@ export class Sniffer {
   }
 }
 
+const always = (): boolean => true;
+
+type Refused = Extract<SniffOutcome, { readonly kind: 'refused' }>;
+
+function refusedAs(why: Pick<Refused, 'reason' | 'sighting'> & Partial<Refused>): Refused {
+  return { kind: 'refused', route: null, detail: null, meantTls: null, ...why };
+}
+
+/** What may be said back to whoever sent it: letters of a host name and nothing else. */
+function isPlainName(name: string): boolean {
+  return /^[a-z\d](?:[a-z\d.-]{0,251}[a-z\d])?$/.test(name);
+}
+
 const mayValidate: SniffOutcome = { kind: 'waiting', answerable: true, suspected: 'http' };
 
 /** What was agreed on in the handshake is what may be spoken; where nothing was, either version may (RFC 7301 §3.2). */
@@ -210,8 +248,9 @@ function servedOf(protocol: 'http' | 'h2c', client: Client): SniffOutcome {
   const sighting: Sighting = { protocol, preface: prefaceOf(client) };
   const isOther = (agreed === 'h2' && protocol === 'http') || (agreed === 'http/1.1' && protocol === 'h2c');
   if (!isOther) return { kind: 'served', sighting };
-  const detail = `the client agreed to speak ${agreed} and speaks ${protocol === 'http' ? 'HTTP/1.1' : 'HTTP/2'}`;
-  return { kind: 'refused', reason: 'downstream.malformed', route: null, sighting, detail };
+  const [meant, spoken] = protocol === 'http' ? ['HTTP/2 (h2)', 'HTTP/1.1'] : ['HTTP/1.1 (http/1.1)', 'HTTP/2'];
+  const detail = `the client agreed on ${meant} by ALPN and speaks ${spoken}`;
+  return refusedAs({ reason: 'downstream.malformed', sighting, detail });
 }
 
 /** True exactly when the route wants the client to be told no in its own protocol, for which it must speak first. */
@@ -220,13 +259,12 @@ function isRefusedInWords(decision: RouteDecision): boolean {
 }
 
 function outcomeOf(decision: RouteDecision, sighting: Sighting): SniffOutcome {
-  if (decision.kind === 'refused')
-    return { kind: 'refused', reason: decision.reason, route: null, sighting, detail: null };
+  if (decision.kind === 'refused') return refusedAs({ reason: decision.reason, sighting });
   const { route } = decision;
   const { action } = route;
   if (action.type === 'forward' || (action.type === 'handler' && action.kind === 'socket'))
     return { kind: 'routed', route, sighting };
-  return { kind: 'refused', reason: 'route.blocked', route, sighting, detail: null };
+  return refusedAs({ reason: 'route.blocked', route, sighting });
 }
 
 /**

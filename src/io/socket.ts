@@ -9,13 +9,16 @@
  * where they are.
  */
 import { plainHost } from './address-text.ts';
-import { connect, isIP, type Socket as NodeSocket } from 'node:net';
+import { connect, isIP, Socket as NodeSocket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
+import { chunkBytesMax, copied, giveAway, readInto } from './chunk-memory.ts';
+import { byteHandleOf, writeDirectly, writeError, type ByteHandle, type Waiter } from './direct-handles.ts';
 import type { LegSide } from './ledger.ts';
 import type { Address, ChunkLifetime, Handshake } from './leg.ts';
 import { LegBase, type LegPorts } from './leg-base.ts';
 import { causeOf, closedSilently, codeOf, codeSentence } from './os-codes.ts';
 import { bytesQueued, bytesTaken, canReset, hasHandle, isPeerGone } from './socket-handle.ts';
 import { TlsPart } from './tls/tls-part.ts';
+import { unixPathOf } from './unix-path.ts';
 
 /** When an idle connection is probed for the first time: shorter than common NAT entries live. */
 export const keepAliveProbeMs = 60_000;
@@ -26,50 +29,54 @@ export interface Opening {
   failed(leg: SocketLeg, code: string, cause: string): void;
 }
 
-/** A socket that is still connecting, and where to. */
-interface Attempt {
-  readonly opening: Opening;
-  readonly address: Address;
+/** A socket that was made here, with `onread`: still connecting, and where to; or accepted. */
+interface Made {
+  readonly opening: Opening | null;
+  readonly address: Address | null;
 }
 
 /**
  * A leg whose socket is still connecting. It is in the ledger from here on; `release` ends the attempt at once.
- * @param host an IP address: no name is ever looked up here.
+ * @param host an IP address, or `unix:` and a path: no name is ever looked up here.
+ * @param sourceAddress what the socket is bound to first; null = the system's choice.
  */
-export function openSocket(host: string, port: number, ports: LegPorts, opening: Opening): SocketLeg {
-  const received = (count: number): boolean => {
-    leg.received(readInto.subarray(0, count));
-    return true;
-  };
-  const socket = connect({
+export function openSocket(
+  host: string,
+  port: number,
+  ports: LegPorts,
+  opening: Opening,
+  sourceAddress: string | null = null,
+): SocketLeg {
+  const path = unixPathOf(host);
+  const socket =
+    path === null
+      ? connect({ ...tcpOptions(host, port, sourceAddress), onread })
+      : connect({ path, allowHalfOpen: true, onread });
+  const leg = new SocketLeg(socket, 'upstream', ports, { opening, address: { host: path ?? host, port } });
+  return leg;
+}
+
+function tcpOptions(host: string, port: number, sourceAddress: string | null): TcpNetConnectOpts {
+  return {
     host,
     port,
+    ...(sourceAddress === null ? {} : { localAddress: sourceAddress }),
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveProbeMs,
     autoSelectFamily: false,
-    onread: { buffer: readInto, callback: received },
-  });
-  const leg = new SocketLeg(socket, 'upstream', ports, { opening, address: { host, port } });
-  return leg;
+  };
 }
 
-const chunkBytesMax = 65_536;
-
-/**
- * What upstream sockets read into, all of them: a chunk is used up before the next one is read. Memory of its own for each
- * read would be outside the heap, and under load that makes the collector mark everything several times a second.
- */
-const readInto = Buffer.allocUnsafeSlow(chunkBytesMax);
-
-/** What a shared chunk is copied to before it is written; used again as long as the kernel takes all of it at once. */
-let spare = Buffer.allocUnsafeSlow(chunkBytesMax);
-
-function copied(chunk: Uint8Array): Buffer {
-  if (chunk.length > chunkBytesMax) return Buffer.from(chunk);
-  spare.set(chunk);
-  return spare.subarray(0, chunk.length);
+/** The leg of a connection that was accepted as a handle (`acceptHandles`): it reads as dialled ones do. */
+export function acceptSocket(handle: object, ports: LegPorts): SocketLeg {
+  const options: SocketConstructorOpts & { readonly handle: object } = { handle, allowHalfOpen: true, onread };
+  const socket = new NodeSocket(options);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, keepAliveProbeMs);
+  const leg = new SocketLeg(socket, 'downstream', ports, { opening: null, address: null });
+  return leg;
 }
 
 /** 4, 6, or 0 for what is not an IP address. */
@@ -85,8 +92,7 @@ declare module 'net' {
   }
 }
 
-export class SocketLeg extends LegBase {
-  readonly chunks: ChunkLifetime;
+export class SocketLeg extends LegBase implements Waiter {
   /** Of the operating system's handle. */
   private readonly socket: NodeSocket;
   /** Where bytes come from and go to: the same, or TLS over it. */
@@ -99,23 +105,38 @@ export class SocketLeg extends LegBase {
   private isAborting: boolean;
   /** True exactly when one more chunk is taken before reading stops. */
   private isToPause: boolean;
+  /** True exactly when the socket was made here: it reads by `onread`, and may be written past its stream. */
+  private readonly isOurs: boolean;
+  /** Where bytes are written past the stream; null where they go through it. */
+  private handle: ByteHandle | null;
+  /** Bytes of such writes that the kernel has not taken yet; FIN waits for them. */
+  private waitingBytes: number;
 
-  /** @param socket with `allowHalfOpen`; connected, unless it is an `attempt`. */
-  constructor(socket: NodeSocket, side: LegSide, ports: LegPorts, attempt: Attempt | null = null) {
+  /**
+   * @param socket with `allowHalfOpen`; connected, unless it is an attempt.
+   * @param made null: somebody else's socket.
+   */
+  constructor(socket: NodeSocket, side: LegSide, ports: LegPorts, made: Made | null = null) {
     super(side, ports);
-    this.chunks = attempt === null ? 'owned' : 'shared';
     this.socket = socket;
     this.stream = socket;
     this.inside = null;
-    this.opening = attempt?.opening ?? null;
-    this.dialled = attempt?.address ?? null;
+    this.opening = made?.opening ?? null;
+    this.dialled = made?.address ?? null;
     this.isAborting = false;
     this.isToPause = false;
+    this.isOurs = made !== null;
+    this.handle = null;
+    this.waitingBytes = 0;
     socket[legOf] = this;
     socket.on('error', onError);
     socket.on('close', onClose);
-    if (attempt === null) this.attach();
+    if (this.opening === null) this.attach();
     else socket.on('connect', onConnect);
+  }
+
+  get chunks(): ChunkLifetime {
+    return this.isReadDirectly ? 'shared' : 'owned';
   }
 
   get remote(): Address {
@@ -137,8 +158,9 @@ export class SocketLeg extends LegBase {
 
   /** @internal */
   received(chunk: Uint8Array): void {
+    const isOneMore = this.isToPause || this.side === 'upstream';
     this.transportReceived(chunk);
-    if (!this.isToPause) return;
+    if (!this.isToPause || (!isOneMore && this.heldBytes === 0)) return;
     this.isToPause = false;
     this.stream.pause();
   }
@@ -154,6 +176,15 @@ export class SocketLeg extends LegBase {
   drained(): void {
     if (this.inside !== null && !this.inside.pump()) return;
     if (this.inside !== null && this.outbound === 'ending') this.stream.end();
+    else this.transportDrained();
+  }
+
+  /** @internal Of a write past the stream. */
+  written(bytes: number, error: Error | null): void {
+    this.waitingBytes -= bytes;
+    if (error !== null) this.socket.destroy(error);
+    else if (this.waitingBytes > 0 || this.inside !== null) return;
+    else if (this.outbound === 'ending') this.stream.end();
     else this.transportDrained();
   }
 
@@ -188,7 +219,11 @@ export class SocketLeg extends LegBase {
     this.transportClosed();
   }
 
-  /** A socket with `onread` would not see FIN while it is paused: it is paused when the next chunk has come, and is held. */
+  /**
+   * A socket with `onread` would not see FIN while it is paused: it is paused when the next chunk has come, and is held. An
+   * upstream that the chunk itself has stopped is paused at once: nobody waits for its FIN before its bytes are taken. So is
+   * whoever has something held already.
+   */
   protected setReading(isWanted: boolean): void {
     this.isToPause = !isWanted && this.isReadDirectly;
     if (isWanted) this.stream.resume();
@@ -197,21 +232,21 @@ export class SocketLeg extends LegBase {
 
   protected send(chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
     if (this.inside !== null) return this.inside.send(chunk, lifetime);
+    if (this.handle !== null) return this.sendDirectly(this.handle, chunk, lifetime);
     const hasRoom = this.socket.write(lifetime === 'owned' ? chunk : copied(chunk));
     if (this.socket.writableLength === 0) return true;
-    // What waits to be written is the socket's now.
-    if (lifetime === 'shared') spare = Buffer.allocUnsafeSlow(chunkBytesMax);
+    if (lifetime === 'shared') giveAway();
     if (!hasRoom) this.countSent();
     return hasRoom;
   }
 
   protected override holdable(chunk: Uint8Array): Uint8Array {
-    return this.chunks === 'owned' ? chunk : Buffer.from(chunk);
+    return this.isReadDirectly ? Buffer.from(chunk) : chunk;
   }
 
   protected sendFin(): void {
     this.stream.on('finish', onFinish);
-    if (this.inside === null || this.inside.pump()) this.stream.end();
+    if (this.inside === null ? this.waitingBytes === 0 : this.inside.pump()) this.stream.end();
   }
 
   /** What is held goes back in front of what the socket has buffered; a socket that flows would lose it. */
@@ -259,7 +294,7 @@ export class SocketLeg extends LegBase {
 
   protected countSent(): number {
     if (this.inside !== null) return this.acceptedBytes - this.inside.queuedBytes;
-    return bytesTaken(this.socket) ?? this.acceptedBytes - this.socket.writableLength;
+    return bytesTaken(this.socket) ?? this.acceptedBytes - this.socket.writableLength - this.waitingBytes;
   }
 
   protected isTransportGone(): boolean {
@@ -270,14 +305,25 @@ export class SocketLeg extends LegBase {
 
   /** True exactly when chunks come by `onread`. */
   private get isReadDirectly(): boolean {
-    return this.chunks === 'shared' && this.inside === null;
+    return this.isOurs && this.inside === null;
   }
 
-  /** Attaching `data` sets a socket flowing, from the next turn of the loop on. A dialled one is told by `onread`. */
+  /** Attaching `data` sets a socket flowing, from the next turn of the loop on. One of ours is told by `onread`. */
   private attach(): void {
-    if (!this.isReadDirectly) this.stream.on('data', onData);
+    if (this.isReadDirectly) this.handle = byteHandleOf(this.socket);
+    else this.stream.on('data', onData);
     this.stream.on('end', onEnd);
     this.stream.on('drain', onDrain);
+  }
+
+  /** What the kernel does not take at once has to stay what it is, so a shared chunk is copied first. */
+  private sendDirectly(handle: ByteHandle, chunk: Uint8Array, lifetime: ChunkLifetime): boolean {
+    const answer = writeDirectly(handle, lifetime === 'owned' ? chunk : copied(chunk), this);
+    if (answer < 0) this.socket.destroy(writeError(answer));
+    if (answer <= 0) return true;
+    if (lifetime === 'shared') giveAway();
+    this.waitingBytes += chunk.length;
+    return this.waitingBytes < chunkBytesMax;
   }
 
   private resetNow(): void {
@@ -290,6 +336,14 @@ export class SocketLeg extends LegBase {
     this.release();
     opening?.failed(this, code, cause);
   }
+}
+
+/** Of all sockets that are made here. Node calls it as the socket's own. */
+const onread = { buffer: readInto, callback: onRead };
+
+function onRead(this: NodeSocket, count: number): boolean {
+  this[legOf]?.received(readInto.subarray(0, count));
+  return true;
 }
 
 function onConnect(this: NodeSocket): void {

@@ -25,6 +25,8 @@ export interface TerminationOwner {
   unidentified(serverName: string | null): void;
   /** Whoever was asked for a certificate failed. */
   identityFailed(error: unknown): void;
+  /** Whoever was asked for a certificate had not answered when the wait was over. */
+  awaitedInVain(serverName: string | null): void;
 }
 
 /** What the client asked for, and how it is to be secured. */
@@ -58,25 +60,37 @@ export class Termination {
       const context = this.#ports.challengeContextFor(order.material);
       return this.#leg.secure({ role: 'server', context, alpn: [challengeAlpn], clientAuth: 'none' });
     }
-    const ticket: Ticket = { holder: this };
-    this.#ticket = ticket;
     try {
       const found = this.#ports.identities.identityFor(order.plan, order.serverName);
-      if (found instanceof Promise) awaitIdentity(found, order, ticket);
-      else this.found(order, found);
+      if (!(found instanceof Promise)) return this.found(order, found);
+      this.#ticket = { holder: this, serverName: order.serverName };
+      return awaitIdentity(found, order, this.#ticket);
     } catch (error) {
-      this.failed(error);
+      return this.failed(error);
     }
+  }
+
+  /** True exactly while somebody is asked for a certificate. */
+  get isAwaiting(): boolean {
+    return this.#ticket !== null;
   }
 
   /** Whoever is asked may take minutes, and is not to keep anything of the connection meanwhile. */
   stop(): void {
-    if (this.#ticket !== null) this.#ticket.holder = null;
+    const ticket = this.#ticket;
+    if (ticket === null) return;
+    this.#drop(ticket);
+    this.#owner.awaitedInVain(ticket.serverName);
+  }
+
+  #drop(ticket: Ticket): void {
+    ticket.holder = null;
     this.#ticket = null;
   }
 
   /** @internal */
   found({ plan, alpn, serverName }: ClientOrder, material: CertificateMaterial | null): void {
+    if (this.#ticket !== null) this.#drop(this.#ticket);
     if (material === null) return this.#owner.unidentified(serverName);
     const context = this.#ports.contextFor(plan, material);
     this.#owner.identified(material);
@@ -85,6 +99,7 @@ export class Termination {
 
   /** @internal */
   failed(error: unknown): void {
+    if (this.#ticket !== null) this.#drop(this.#ticket);
     this.#owner.identityFailed(error);
   }
 }
@@ -92,13 +107,23 @@ export class Termination {
 /** All that an answer under way knows of who asked. */
 interface Ticket {
   holder: Termination | null;
+  readonly serverName: string | null;
 }
 
 /** Apart from the class, so that its functions keep the ticket and nothing else. */
 function awaitIdentity(found: Promise<CertificateMaterial | null>, order: ClientOrder, ticket: Ticket): void {
-  found
-    .then((material) => ticket.holder?.found(order, material))
-    .catch((error: unknown) => ticket.holder?.failed(error));
+  const failed = (error: unknown) => ticket.holder?.failed(error);
+  found.then((material) => answer(ticket, order, material), failed);
+}
+
+/** What is thrown while the handshake is begun is a failure, too, of whoever asked then. */
+function answer(ticket: Ticket, order: ClientOrder, material: CertificateMaterial | null): void {
+  const { holder } = ticket;
+  try {
+    holder?.found(order, material);
+  } catch (error) {
+    holder?.failed(error);
+  }
 }
 
 type ClientOrder = Extract<TerminationOrder, { kind: 'client' }>;

@@ -30,7 +30,7 @@ export function certificateSentence(event: CertificateEvent): string {
       return [`certificate for ${names} ${what}, valid until ${day(event.notAfterMs)}`, ...event.warnings].join('; ');
     }
     case 'certificate.rejected':
-      return `${event.configPath}: ${event.message}; the certificate that served before goes on`;
+      return `${event.configPath}: ${event.message}; ${event.servesOn ? 'the certificate that served before goes on' : 'whoever asks for it is refused'}`;
     case 'certificate.expiring':
       return event.leftMs > 0
         ? `certificate for ${names} ends on ${day(event.notAfterMs)}`

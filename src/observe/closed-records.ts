@@ -31,6 +31,13 @@ export class ClosedRecords<Kept> {
     return this.#records.get(id) ?? null;
   }
 
+  /** The latest that is so. Looks at all of them: for a question that somebody asks, not for a connection. */
+  findLast(isSo: (record: Kept) => boolean): Kept | null {
+    let found: Kept | null = null;
+    for (const record of this.#records.values()) if (isSo(record)) found = record;
+    return found;
+  }
+
   #makePlaceFor(id: string): void {
     const oldest = this.#ids[this.#next];
     if (oldest !== undefined) this.#records.delete(oldest);

@@ -14,7 +14,7 @@ export function explainRecord(record: ClosedRecord): Explanation {
     connectionId: record.connectionId,
     exchangeId: null,
     isLive: false,
-    sentence: explainClose(record),
+    sentence: `${explainClose(record).slice(0, -1)}${introducedBy(record, record.peer)}.`,
     timeline: record.timeline,
     record,
     connection: null,
@@ -44,7 +44,19 @@ function liveSentence(connection: ConnectionSnapshot): string {
   const stay = `in ${connection.leaf} for ${durationText(connection.stateMs)} ${route}`;
   const sides = `${addressText(connection.client)} → ${upstream}`;
   const moved = `${bytesText(connection.bytesIn)} in, ${bytesText(connection.bytesOut)} out`;
-  return `${stay}, ${sides}, ${moved}${cameThrough(connection.timeline)}.`;
+  const peer = connection.peer === null ? null : addressText(connection.peer);
+  return `${stay}, ${sides}, ${moved}${introducedBy(connection, peer)}${cameThrough(connection.timeline)}.`;
+}
+
+/** By whose word the client is who it is; '' where its own socket says so. @param peer null: the header tells no address. */
+function introducedBy(
+  { proxyHeader, uniqueId }: Pick<ClosedRecord, 'proxyHeader' | 'uniqueId'>,
+  peer: string | null,
+): string {
+  if (proxyHeader === null) return '';
+  const id = uniqueId === null ? '' : ` with the unique id ${uniqueId}`;
+  if (peer === null) return `; a PROXY ${proxyHeader} header${id} told no other address`;
+  return `; the client is known by the word of ${peer}, by a PROXY ${proxyHeader} header${id}`;
 }
 
 function cameThrough(timeline: readonly TimelineEntry[]): string {

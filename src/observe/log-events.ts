@@ -9,9 +9,10 @@ import { addressText } from '../io/address-text.ts';
 import type { ClosedRecord, ExchangeRecord, Refusal, Trouble } from '../io/reports.ts';
 import { durationText, explainClose } from '../machines/chart/explain.ts';
 import type { CloseReason, PlainReason } from '../machines/connection/close-reason.ts';
-import type { CertificateEvent, Logger, ProxyEvent } from '../proxy-api.ts';
+import type { CertificateEvent, EndpointEvent, Logger, ProxyEvent } from '../proxy-api.ts';
 import type { LogLevel } from '../routing/plan.ts';
 import { certificateLevel, certificateSentence } from './certificate-lines.ts';
+import { endpointLevel, endpointSentence } from './endpoint-lines.ts';
 import { containPromise } from './contain-promise.ts';
 import { explainExchangeRecord } from './explain-exchange.ts';
 
@@ -22,7 +23,7 @@ type Fields = Parameters<Logger['log']>[1];
 export type FoldedExchanges = { readonly event: 'exchange.folded'; readonly count: number } & Refusal;
 
 type Told = ProxyEvent | FoldedExchanges;
-type Uncertified = Exclude<Told, CertificateEvent>;
+type Plain = Exclude<Told, CertificateEvent | EndpointEvent>;
 
 interface Line {
   readonly fields: Fields;
@@ -65,6 +66,7 @@ export class EventLog {
 
   #levelOf(event: Told): LineLevel {
     if (isOfCertificates(event)) return certificateLevel(event);
+    if (isOfEndpoints(event)) return endpointLevel(event);
     if (event.event !== 'limits.derived') return levelOf(event);
     if (event.maxConnections === event.configured) return 'debug';
     return event.configured === this.#options.maxConnectionsDefault ? 'info' : 'warn';
@@ -134,7 +136,11 @@ function isOfCertificates(event: Told): event is CertificateEvent {
   return event.event.startsWith('certificate.');
 }
 
-function levelOf(event: Exclude<Uncertified, { event: 'limits.derived' }>): LineLevel {
+function isOfEndpoints(event: Told): event is EndpointEvent {
+  return event.event.startsWith('endpoint.') || event.event.startsWith('pool.');
+}
+
+function levelOf(event: Exclude<Plain, { event: 'limits.derived' }>): LineLevel {
   switch (event.event) {
     case 'exchange.closed':
     case 'exchange.folded':
@@ -157,6 +163,7 @@ function levelOf(event: Exclude<Uncertified, { event: 'limits.derived' }>): Line
 
 function lineOf(event: Told): Line {
   if (isOfCertificates(event)) return { fields: { ...event }, message: certificateSentence(event) };
+  if (isOfEndpoints(event)) return { fields: { ...event }, message: endpointSentence(event) };
   switch (event.event) {
     case 'exchange.closed':
       return { fields: exchangeFields(event), message: explainExchangeRecord(event).sentence };
@@ -227,6 +234,9 @@ function closedFields(record: ClosedRecord): Fields {
     ...endFields(record),
     serverName: record.serverName,
     tls: record.tls,
+    peer: record.peer,
+    proxyHeader: record.proxyHeader,
+    uniqueId: record.uniqueId,
   };
 }
 

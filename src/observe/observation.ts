@@ -35,6 +35,8 @@ export interface Observation {
   counters(): ProxyCounters;
   /** Null when the connection, or exchange, is not among the last closed ones. */
   explainClosed(id: string): Explanation | null;
+  /** The latest closed connection that a PROXY header called so, in hexadecimal. */
+  explainIntroduced(uniqueId: string): Explanation | null;
   /** Logs and publishes what the proxy itself has to say (`proxy.ready`, …). */
   announce(event: ProxyEvent): void;
   /** A callback of the embedder's that hears no `handler.failed` threw: counted, logged and told. */
@@ -94,6 +96,10 @@ export function createObservation(options: ObservationOptions): Observation {
       if (record !== null) return explainRecord(record);
       const exchange = exchanges.failed.get(id) ?? exchanges.other.get(id);
       return exchange === null ? null : explainExchangeRecord(exchange);
+    },
+    explainIntroduced(uniqueId) {
+      const record = records.findLast((one) => one.uniqueId === uniqueId);
+      return record === null ? null : explainRecord(record);
     },
     close(last) {
       if (hasClosed) return;

@@ -11,7 +11,7 @@ import type { CloseReason } from '../machines/connection/close-reason.ts';
 export interface RefusalAnswer {
   readonly status: 400 | 403 | 404 | 408 | 429 | 500 | 502 | 503 | 504;
   readonly proxyError: string;
-  readonly alert: 'unrecognized_name' | 'decode_error' | 'access_denied' | 'internal_error';
+  readonly alert: 'unrecognized_name' | 'handshake_failure' | 'decode_error' | 'access_denied' | 'internal_error';
   readonly sqlState: string;
   /** ASCII, one line, no full stop. */
   readonly says: string;
@@ -86,7 +86,7 @@ const answers: ReadonlyMap<CloseReason, RefusalAnswer> = new Map<CloseReason, Re
     {
       status: 400,
       proxyError: 'http_request_denied',
-      alert: 'internal_error',
+      alert: 'handshake_failure',
       sqlState: '08004',
       says: 'this protocol is not served here',
     },

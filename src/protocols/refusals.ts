@@ -3,7 +3,8 @@
  *
  * Decides the wire form only; what is said for which reason is in `refusal-answers.ts`. Every answer is complete, small
  * and final: HTTP says `Connection: close`, the others end by nature.
- * Must never do: echo anything the client sent, or name an upstream. The connection id is what support will ask for.
+ * Must never do: echo what the client sent, but for the name of a host that a route has, or name an upstream. The
+ * connection id is what support will ask for.
  * @see RFC 9110 §15, RFC 9209 (Proxy-Status), RFC 8446 §6 (alerts), PostgreSQL "ErrorResponse"
  */
 import type { CloseReason } from '../machines/connection/close-reason.ts';
@@ -15,6 +16,7 @@ import { answerFor, type RefusalAnswer } from './refusal-answers.ts';
  * @param protocol a detector's name.
  * @param connectionId printable ASCII; other characters are dropped.
  * @param wallMs what HTTP's Date says; milliseconds since 1970.
+ * @param says one line of ASCII that fits better than what is usually said for the reason; null = that.
  * @returns what to write before FIN; null when the protocol has no way to say no.
  */
 export function refusal(
@@ -22,9 +24,12 @@ export function refusal(
   reason: CloseReason,
   connectionId: string,
   wallMs: number,
+  says: string | null = null,
 ): Uint8Array | null {
   const write = writers.get(protocol);
-  return write === undefined ? null : write(answerFor(reason), connectionId.replaceAll(/[^\x21-\x7e]/g, ''), wallMs);
+  const answer = answerFor(reason);
+  const id = connectionId.replaceAll(/[^\x21-\x7e]/g, '');
+  return write === undefined ? null : write(says === null ? answer : { ...answer, says }, id, wallMs);
 }
 
 /** True exactly when `refusal` has something to write to a client of this protocol. */
@@ -67,6 +72,7 @@ function writeTls(answer: RefusalAnswer): Uint8Array {
 
 const alerts: Readonly<Record<RefusalAnswer['alert'], number>> = {
   access_denied: 49,
+  handshake_failure: 40,
   decode_error: 50,
   internal_error: 80,
   unrecognized_name: 112,

@@ -5,6 +5,7 @@
  */
 import { ProxyError } from '../errors.ts';
 import { claimTogether } from './counted-limits.ts';
+import type { AdmissionPlan } from './plan.ts';
 
 /** A cap that is claimed and released one by one. */
 export class SlotCounter {
@@ -36,4 +37,9 @@ export class SlotCounter {
 /** Claims one slot of each, or none of any. */
 export function tryClaimAll(counters: readonly SlotCounter[]): boolean {
   return claimTogether(counters).claimed;
+}
+
+/** True exactly when nothing is counted by that plan, so that nothing has to be claimed. */
+export function isUnlimited({ maxConnections, maxConnectionsPerIp, rates }: AdmissionPlan): boolean {
+  return maxConnections === null && maxConnectionsPerIp === null && rates.length === 0;
 }

@@ -103,6 +103,29 @@ export interface HandlerCertificate {
   readonly names: readonly string[];
 }
 
+/** What a handler is told about the PROXY header that came before everything else, by the word of a trusted peer. */
+export interface HandlerProxied {
+  readonly version: 1 | 2;
+  /** Who sent it. The client's own address is the context's `client`. */
+  readonly peer: { readonly host: string; readonly port: number };
+  /** What client and sender agreed to speak; one character a byte. */
+  readonly alpn: string | null;
+  /** The host name that the client asked for. */
+  readonly authority: string | null;
+  /** Names the same connection at every hop: hexadecimal in lower case. */
+  readonly uniqueId: string | null;
+  /** How the client reached the sender; null where it was not over TLS, or nothing was said of it. */
+  readonly tls: {
+    /** `TLSv1.3` */
+    readonly version: string | null;
+    readonly cipher: string | null;
+    /** Of the client's certificate. */
+    readonly commonName: string | null;
+    /** True exactly when the client showed a certificate and the sender found it good. */
+    readonly isVerified: boolean;
+  } | null;
+}
+
 /** What a handler is told about the connection or request it is given. */
 export interface HandlerContext {
   readonly connectionId: string;
@@ -117,6 +140,8 @@ export interface HandlerContext {
   readonly path: PathMatch | null;
   /** Null where the client came in clear text, or its TLS was passed through. */
   readonly tls: HandlerTls | null;
+  /** Null where no PROXY header came, or none was believed. */
+  readonly proxied: HandlerProxied | null;
   /**
    * Aborted when the client leaves or the exchange ends. What a listener of it throws is an uncaught exception of the
    * program's, as Node has it for every EventTarget.

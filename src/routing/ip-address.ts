@@ -40,6 +40,8 @@ export function addressBytes(text: string): Uint8Array | null {
  * which any host takes as many addresses as it likes (RFC 4291 §2.5.4). What is no address stays as it is.
  */
 export function holderOf(text: string): string {
+  // IPv4 has no other canonical form than the one it is written in.
+  if (!text.includes(':')) return text;
   const bytes = addressBytes(text);
   if (bytes === null) return text;
   if (bytes.length === 4) return addressOfIpv4Bytes(bytes, 0);

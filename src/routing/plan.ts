@@ -14,16 +14,20 @@ import type {
   RespondAction,
   RewritePlan,
 } from './http-plan.ts';
+import type { DialerPlan, PoolPlan, TargetFunction } from './pool-plan.ts';
+import type { RatePlan } from './rate.ts';
 import type { TlsPlan, TlsVersion } from './tls-plan.ts';
 
 export type Interpreter = 'compiled' | 'xstate';
 
-/** Where a forward action may go. `port: 'preserve'` belongs to a later part and never appears here. */
+/** Where a forward action may go. */
 export interface Target {
-  /** A host name, an IPv4 or an IPv6 address without brackets. */
+  /** A host name, an IPv4 or an IPv6 address without brackets, or `unix:` and the path of a socket. */
   readonly host: string;
-  /** 1 to 65535. */
+  /** 1 to 65535; 0 for a UNIX socket, and in a `TargetPlan` for the port that the client came to (`preserve`). */
   readonly port: number;
+  /** The name that an address was found by, which TLS asks for and verifies. Absent = `host`. */
+  readonly serverName?: string;
 }
 
 /** A target with a match of its own: it is tried only for requests that it takes. */
@@ -37,8 +41,17 @@ export type BlockManner = 'reset' | 'fin' | 'reply';
 
 export interface ForwardAction {
   readonly type: 'forward';
-  /** At least one; those that take the request are taken in turn (round-robin). */
+  /** Those that take the request are taken in turn (round-robin). Empty exactly where `pool` or `targetOf` is set. */
   readonly targets: readonly TargetPlan[];
+  readonly pool: PoolPlan | null;
+  /** A function of the embedding program's, asked for each attempt. */
+  readonly targetOf: TargetFunction | null;
+  /** How targets are reached. With `pool`: the pool's. */
+  readonly dialer: DialerPlan;
+  /** The PROXY header that goes before everything else; null = none. */
+  readonly proxyHeader: 'v1' | 'v2' | null;
+  /** True exactly when upstreams see the client's address as the connection's source. */
+  readonly preservesSource: boolean;
   /** What is spoken to the upstream where HTTP is served. `http1` unless set, `h2` for routes of `protocol: h2c`. */
   readonly upstreamProtocol: 'http1' | 'h2';
   /** WebSockets over HTTP/1.1: the silence in milliseconds after which the client is pinged; null = it never is. */
@@ -80,6 +93,29 @@ export interface AccessPlan {
   readonly block: readonly string[];
 }
 
+/** What a change of the lists does to live connections that may not pass any more. */
+export type BanManner = 'keep' | 'drain' | 'kill';
+
+/** What counts for everyone that comes the same way: the proxy's, a listener's, a route's. */
+export interface AdmissionPlan {
+  /** Connections at once; where a route serves HTTP, exchanges and the connections they upgraded. Null = no cap; 0 refuses all. */
+  readonly maxConnections: number | null;
+  /** The same for each address (IPv6: each /64). */
+  readonly maxConnectionsPerIp: number | null;
+  /** All of them must grant. */
+  readonly rates: readonly RatePlan[];
+  /** How many may wait for a slot: in ACCEPTED (proxy, listener) or in DIALING.QUEUED (route). 0: refused at once. */
+  readonly waitersMax: number;
+}
+
+/** Whose PROXY headers are believed. */
+export interface ProxyHeaderPlan {
+  /** Addresses, CIDR blocks or globs of whoever may send one; null = anybody. */
+  readonly from: readonly string[] | null;
+  /** True: who is not among them, or sends none, is refused. False: its bytes are its own. */
+  readonly required: boolean;
+}
+
 export interface RoutePlan {
   readonly name: string;
   /** Position in the configuration, 0 first. */
@@ -109,8 +145,8 @@ export interface RoutePlan {
   readonly tls: TlsPlan | null;
   /** Who may use the route once it was chosen; null = everybody. Never part of the match. */
   readonly access: AccessPlan | null;
-  /** Connections at once; where HTTP is served, exchanges and the connections they upgraded. Null = no cap; 0 refuses all. */
-  readonly maxConnections: number | null;
+  readonly onBan: BanManner;
+  readonly admission: AdmissionPlan;
   readonly rewrite: RewritePlan | null;
   readonly authentication: AuthenticationPlan | null;
 }
@@ -120,8 +156,9 @@ export interface ListenerPlan {
   readonly port: number;
   /** The address to bind; `::` is dual stack. */
   readonly host: string;
-  /** Connections at once on this listener; null = only the global cap. 0 refuses all. */
-  readonly maxConnections: number | null;
+  readonly admission: AdmissionPlan;
+  /** Null: no PROXY header is looked for; what looks like one is payload. */
+  readonly proxyHeader: ProxyHeaderPlan | null;
   readonly configPath: string;
   /** Candidates in the order they are tried: priority, then specificity, then position. */
   readonly routes: readonly RoutePlan[];
@@ -146,8 +183,9 @@ export interface Validations {
 export interface ProxyPlan {
   readonly listeners: readonly ListenerPlan[];
   readonly routes: readonly RoutePlan[];
-  /** The whole proxy's cap as configured; the file-descriptor limit may lower it at start. 0 refuses all. */
-  readonly maxConnections: number;
+  /** The whole proxy's, as configured; the file-descriptor limit may lower the cap at start. Its cap is never null. */
+  readonly admission: AdmissionPlan;
+  readonly pools: readonly PoolPlan[];
   readonly timeouts: TimeoutsPlan;
   readonly interpreter: Interpreter;
   readonly logLevel: LogLevel;

@@ -101,6 +101,15 @@ export class BucketLimiter implements RateLimiter {
   }
 
   take(key: string, nowMs: number, cost = 1): RateAnswer {
+    return this.#answer(key, nowMs, cost, true);
+  }
+
+  /** What `take` would answer. */
+  ask(key: string, nowMs: number, cost = 1): RateAnswer {
+    return this.#answer(key, nowMs, cost, false);
+  }
+
+  #answer(key: string, nowMs: number, cost: number, takes: boolean): RateAnswer {
     const now = Math.floor(nowMs * this.#rate.amount);
     const bucket = this.#buckets.get(key);
     const emptyAt = bucket === undefined ? this.#floor : bucket.emptyAt;
@@ -108,6 +117,7 @@ export class BucketLimiter implements RateLimiter {
     const excess = next - now - this.#burstTicks;
     if (bucket !== undefined) bucket.isUsed = true;
     if (excess > 0) return this.#refusal(excess, cost);
+    if (!takes) return granted;
     if (bucket !== undefined) bucket.emptyAt = next;
     else if (next > now) this.#keep(key, next, now);
     return granted;

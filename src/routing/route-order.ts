@@ -14,10 +14,10 @@ import { compileHostPattern, type HostPattern } from './match-host.ts';
 import { compilePathPattern } from './match-path.ts';
 import type { RoutePlan } from './plan.ts';
 
-/** Sorts; the argument is left alone. */
-export function orderRoutes(routes: readonly RoutePlan[]): RoutePlan[] {
+/** Sorts; the argument is left alone. @param where as for `orderCandidates` */
+export function orderRoutes(routes: readonly RoutePlan[], where: Where | null = null): RoutePlan[] {
   const placed = new Set<RoutePlan>();
-  for (const { route } of orderCandidates(routes)) placed.add(route);
+  for (const { route } of orderCandidates(routes, where)) placed.add(route);
   return [...placed];
 }
 

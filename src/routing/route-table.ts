@@ -12,7 +12,6 @@
  * Must never do: read bytes, resolve, or keep anything about a client. Read first: `plan.ts`, `route-order.ts`.
  */
 import type { Detector } from '../protocols/detector.ts';
-import { compileAccess } from './access.ts';
 import { type ExplainedTable, explainListener, type MatchExplanation, type MatchQuery } from './explain-match.ts';
 import { HostIndex, RankedList } from './host-index.ts';
 import type { HostPattern } from './match-host.ts';
@@ -22,6 +21,7 @@ import { offeredAlpn } from './offered-alpn.ts';
 import { orderCandidates, type Where } from './route-order.ts';
 import { type RequestCandidate, RequestTable, takesAgreed } from './request-table.ts';
 import type { Client, RequestDecision, RequestSubject, RouteDecision, RouteSubject } from './route-decision.ts';
+import { RouteAccess } from './route-access.ts';
 import { compileRouteMatch, type RouteMatcher } from './route-match.ts';
 
 export type { CandidateExplanation, MatchExplanation, MatchQuery } from './explain-match.ts';
@@ -49,8 +49,10 @@ export interface RouteTable {
   readonly servesHttp: boolean;
   /** The route of one request. A forward action none of whose targets takes the request is no match. */
   decideRequest(subject: RequestSubject): RequestDecision;
-  /** Whether the lists of a route that was chosen let that address pass. */
+  /** Whether the lists of a route that was chosen let that address pass, as they are now. */
   admits(route: RoutePlan, ip: string): boolean;
+  /** False: the route has no lists. */
+  restricts(route: RoutePlan): boolean;
   /** The route of a client that stays silent because its protocol lets the server speak first; null = there is none. */
   serverFirst(client: Client): RoutePlan | null;
   /**
@@ -63,12 +65,21 @@ export interface RouteTable {
    * routes behind the same policy and name can speak. Empty: nothing is negotiated.
    */
   offeredAlpn(subject: RouteSubject, route: RoutePlan): readonly string[];
+  /** Whether TLS would end here for a client that names this host. */
+  endsTlsFor(name: string): boolean;
   explain(query: MatchQuery): MatchExplanation;
 }
 
-/** @param detectors all of the proxy's, in the order they are asked. */
-export function compileListener(plan: ListenerPlan, detectors: readonly DetectorPlan[]): RouteTable {
-  return new CompiledTable(plan, detectors, 'wire');
+/**
+ * @param detectors all of the proxy's, in the order they are asked.
+ * @param access the lists of all routes of the proxy; unless given, those of the plan, which nothing changes.
+ */
+export function compileListener(
+  plan: ListenerPlan,
+  detectors: readonly DetectorPlan[],
+  access: RouteAccess = new RouteAccess(plan.routes),
+): RouteTable {
+  return new CompiledTable(plan, detectors, access, 'wire');
 }
 
 /** One candidate of `route-order.ts`, ready to be asked. */
@@ -86,7 +97,7 @@ class CompiledTable implements RouteTable {
   readonly validations: Validations;
   readonly servesHttp: boolean;
   readonly inside: CompiledTable | null;
-  readonly #access: ReadonlyMap<RoutePlan, (ip: string) => boolean>;
+  readonly #access: RouteAccess;
   readonly #where: Where;
   readonly #isForChallenges: boolean;
   readonly #port: number;
@@ -99,15 +110,14 @@ class CompiledTable implements RouteTable {
   readonly #switchedOff: ReadonlySet<string>;
   readonly #serverFirst: readonly RouteMatcher[];
 
-  constructor(plan: ListenerPlan, detectors: readonly DetectorPlan[], where: Where) {
+  constructor(plan: ListenerPlan, detectors: readonly DetectorPlan[], access: RouteAccess, where: Where) {
     const terminating = plan.routes.filter(({ tls }) => tls !== null);
     const routes = where === 'wire' ? plan.routes : terminating;
     const compiled = new Map(routes.map((route) => [route, compileRouteMatch(route, where)]));
-    this.inside = where === 'inside' || terminating.length === 0 ? null : new CompiledTable(plan, detectors, 'inside');
+    const isLast = where === 'inside' || terminating.length === 0;
+    this.inside = isLast ? null : new CompiledTable(plan, detectors, access, 'inside');
     this.#where = where;
-    this.#access = new Map(
-      routes.flatMap((route) => (route.access === null ? [] : [[route, compileAccess(route.access)] as const])),
-    );
+    this.#access = access;
     this.#entries = orderCandidates(routes, where).map(({ route, host }, rank) => {
       const matcher = compiled.get(route) ?? compileRouteMatch(route, where);
       const entry = { rank, matcher, route, host, decision: decisionOf(route) };
@@ -160,7 +170,11 @@ class CompiledTable implements RouteTable {
   }
 
   admits(route: RoutePlan, ip: string): boolean {
-    return this.#access.get(route)?.(ip) ?? true;
+    return this.#access.admits(route, ip);
+  }
+
+  restricts(route: RoutePlan): boolean {
+    return this.#access.restricts(route);
   }
 
   decideRequest(subject: RequestSubject): RequestDecision {
@@ -178,6 +192,14 @@ class CompiledTable implements RouteTable {
       own: route.match.alpn ?? [],
       switchedOff: this.#switchedOff,
     });
+  }
+
+  endsTlsFor(name: string): boolean {
+    return this.inside?.takesName(name) ?? false;
+  }
+
+  takesName(name: string): boolean {
+    return this.#matchers.some((matcher) => matcher.route.enabled && matcher.takesHost(name));
   }
 
   /** The routes that what comes inside of such a handshake may be for. */

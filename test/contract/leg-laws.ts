@@ -9,6 +9,7 @@ import { releaseMs } from '../../src/io/ledger.ts';
 import type { LegPair } from '../support/sockets.ts';
 import { bytesOf, repeated, writeAll, Watch } from '../support/leg-watch.ts';
 import { describeActivity, describePausing, describeWriting } from './leg-flow-laws.ts';
+import { describeSkipping } from './leg-skip-laws.ts';
 
 const textOf = (fact: LegFact): string => (fact.type === 'ended' ? `ended ${fact.heldBytes}` : fact.type);
 
@@ -22,6 +23,7 @@ export function describeLegLaws(name: string, make: () => Promise<LegPair>): voi
     describeWriting(make);
     describePausing(make);
     describeActivity(make);
+    describeSkipping(make);
   });
 }
 

@@ -11,6 +11,7 @@ import { closeReasonOf } from '../../src/io/os-codes.ts';
 import { bytesOf, repeated, writeAll, Watch } from '../support/leg-watch.ts';
 import { sharedIdentities, type HandshakeOptions, type Role } from '../support/secured-pairs.ts';
 import type { LegPair } from '../support/sockets.ts';
+import { describeSkippingFirst } from './leg-skip-laws.ts';
 
 const roles: readonly Role[] = ['server', 'client'];
 const versions = ['TLSv1.2', 'TLSv1.3'] as const;
@@ -32,6 +33,7 @@ export function describeTlsLaws(name: string, make: () => Promise<LegPair>): voi
     describeBytesAround(make, role);
     describeBroken(make, role);
     describeLettingGo(make, role);
+    describeSkippingFirst(make, role);
   });
 }
 

@@ -131,7 +131,7 @@ function describeKeys(make: () => Promise<StoreRig>): void {
 const ttlMs = 60_000;
 
 function describeLocks(make: () => Promise<StoreRig>): void {
-  test('law 3: a lock has one holder at a time, and each one’s fence is greater than every one before', async () => {
+  test('A05, C06: law 3: a lock has one holder at a time, and each one’s fence is greater than every one before', async () => {
     await using rig = await make();
     const stores = [await rig.open(), await rig.open()];
     const fences: number[] = [];

@@ -266,6 +266,27 @@ describe('a CA that goes away', () => {
     });
   }
 
+  test('S09: one that cannot be reached at all is asked again in seconds, doubling', async () => {
+    await using one = await scene();
+    const gone = autoPlan(
+      acmePlan({ directoryUrl: 'https://127.0.0.1:1/directory', directoryCa: one.ca.directoryCa }),
+      ['b.example'],
+    );
+    await using world = await AcmeWorld.open({ folder: one.folder, plans: [gone], clock: one.clock });
+    world.certificates.start();
+    const told = () => world.told('certificate.backing-off');
+    for (const [index, leastMs] of [5_000, 10_000, 20_000, 40_000].entries()) {
+      await timePasses(one.clock, world.certificates, () => told().length === index + 1);
+      const waitMs = (told()[index]?.untilMs ?? Number.NaN) - one.clock.wallMs();
+      expect(waitMs).toBeGreaterThanOrEqual(leastMs);
+      expect(waitMs).toBeLessThanOrEqual(leastMs * 1.5);
+    }
+    expect(world.told('certificate.failed').map(({ problem, state }) => [problem.type, state])).toEqual(
+      Array.from({ length: 4 }, () => ['unreachable', 'MISSING.ISSUING.ORDERING']),
+    );
+    expect(world.certificates.status()).toMatchObject([{ failures: 4 }]);
+  });
+
   test('one that never answers is given up at the deadline of the step, and stop() waits for nothing', async () => {
     await using one = await scene({}, (ca) => {
       ca.behave = (kind) => (kind === 'order' ? 'hang' : null);

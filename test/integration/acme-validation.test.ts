@@ -40,16 +40,16 @@ async function ordered(
   return world;
 }
 
-test('S02, S05: HTTP-01 is answered on a port whose routes let nobody in, and the next client is reset as before', async () => {
+test('S02, S05: HTTP-01 is answered on a port whose routes let nobody in, and once no name is proved clients are reset at accept', async () => {
   await using pebble = await startPebble();
   const { httpPort } = pebble;
   const match = { ports: httpPort, protocol: 'http' as const, clientIp: elsewhere };
   const acme = { challenges: ['http-01'], challengePort: httpPort };
   await using world = await ordered(pebble, acme, {}, [{ name: 'inner', match, action: respond }]);
-  const client = await dialPeer(httpPort);
-  client.send(get('/.well-known/acme-challenge/nobody-knows-it'));
-  await client.closed;
-  expect(client.text).toBe('');
+  // It may be reset before it knows that it is connected.
+  const client = await dialPeer(httpPort).catch(() => null);
+  await client?.closed;
+  expect(client?.text ?? '').toBe('');
   await eventually(() => world.records.some(({ reason, protocol }) => reason === 'refused.route' && protocol === null));
 });
 

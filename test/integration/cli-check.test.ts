@@ -10,6 +10,9 @@ import { connectionHoldTime, type HoldPolicy } from '../../src/machines/connecti
 import { defaultTimeouts, type Timeouts } from '../../src/machines/connection/delays.ts';
 import { sallyport, sallyportEnds, type Ended } from '../support/command.ts';
 
+/** No PROXY header, and no queue. */
+const unasked = { expectsProxyHeader: false, mayWait: false } as const;
+
 const configuration = `
 routes:
   - name: api
@@ -89,6 +92,7 @@ describe('check of HTTP', () => {
         route: { ...values, ...route },
         attemptsMax,
         keepHalfOpen: false,
+        ...unasked,
         serves,
       });
     expect(report).toMatchObject({
@@ -128,6 +132,79 @@ describe('check of HTTP', () => {
     const { out } = await inFolder(configuration.replace('dial: 2s', 'dial: 2s, keepAlive: 5s'), ['check']);
     expect(out).toContain('dial');
     expect(out).not.toContain('keepAlive');
+  });
+});
+
+const pooled = `
+limits: { maxConnections: 500 }
+listeners: { 8080: { maxConnections: 50, acceptProxyProtocol: { from: [10.0.0.0/8], required: true } } }
+pools:
+  db:
+    endpoints: [{ host: 10.0.0.5, port: 3306, weight: 2 }, { srv: _mysql._tcp.example.internal }, { unix: /run/db.sock }]
+    health: { type: tcp, interval: 5s, rise: 2, fall: 3 }
+    breaker: { failures: 5, openFor: 10s }
+    retries: 2
+routes:
+  - { name: mysql, match: { ports: 3306, protocol: tcp }, action: { type: forward, pool: db, sendProxyProtocol: v2 }, security: { ipAllowList: [10.0.0.0/8], onBan: kill, maxConnectionsPerIp: 2 } }
+  - { name: web, match: { ports: 8080, protocol: http }, action: { type: forward, target: { host: 127.0.0.1, port: 3000 } }, security: { rateLimit: { requests: 1000, per: 1s, by: ip } } }
+`;
+
+describe('check of who gets in, and where it goes', () => {
+  test('A02: pools, endpoints, caps, rates, lists and PROXY headers are shown', async () => {
+    const { exitCode, out } = await inFolder(pooled, ['check']);
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/mysql +tcp +→ {2}the pool db$/m);
+    for (const phrase of [
+      'All together: at most 500 connections at once',
+      'wants a PROXY header from 10.0.0.0/8',
+      'at most 50 connections at once',
+      '→ 10.0.0.5:3306 (weight 2)',
+      '→ the records of _mysql._tcp.example.internal',
+      '→ unix:/run/db.sock',
+      'checked by a connection every 5s',
+      '5 failed dials in a row take an endpoint out for 10s',
+      'a failed dial goes on to 2 other endpoints',
+      'lets pass only 10.0.0.0/8',
+      'who may not pass any more is cut',
+      'at most 2 connections at once of one address',
+      'at most 1000 requests of one address in 1s',
+      'upstreams are sent a PROXY header, version 2',
+    ])
+      expect(out).toContain(phrase);
+  });
+
+  test('A02: the longest time counts every endpoint that a dial may try, and the PROXY header of the listener', async () => {
+    const { out } = await inFolder(pooled, ['check', '--json']);
+    const common = { listener: defaultTimeouts, route: defaultTimeouts, keepHalfOpen: false, mayWait: false } as const;
+    const mysql = { ...common, attemptsMax: 3, expectsProxyHeader: false, serves: 'upstream' } as const;
+    const web = { ...common, attemptsMax: 1, expectsProxyHeader: true, serves: 'http' } as const;
+    const report: unknown = JSON.parse(out);
+    expect(report).toMatchObject({
+      pools: [{ name: 'db', routes: ['mysql'] }],
+      routes: [{ holdTime: connectionHoldTime(mysql) }, { holdTime: connectionHoldTime(web) }],
+    });
+  });
+
+  test('A02: explain says which pool and which endpoints a client may go to', async () => {
+    const { out } = await inFolder(pooled, ['explain', 'db:3306', '--from', '10.1.1.1']);
+    expect(out).toContain('the pool db: round-robin over\n    → 10.0.0.5:3306 (weight 2)\n    → the records of');
+  });
+
+  test('R04: a port where TLS ends has two orders, and both are shown where they differ', async () => {
+    const tls = 'tls: { mode: terminate, certificate: development }';
+    const action = 'action: { type: respond }';
+    const two = `
+routes:
+  - { name: wide, match: { ports: 443, domains: a.test, path: /x/* }, ${action}, ${tls} }
+  - { name: deep, match: { ports: 443, domains: a.test, path: /x/y/* }, ${action}, ${tls} }
+`;
+    const { out } = await inFolder(two, ['check', '--json']);
+    expect(JSON.parse(out)).toMatchObject({ listeners: [{ routes: ['wide', 'deep'], inside: ['deep', 'wide'] }] });
+    const text = (await inFolder(two, ['check'])).out;
+    expect(text).toMatch(/for a client hello\n +1\. +wide .*\n +2\. +deep .*\nInside .*\n +1\. +deep .*\n +2\. +wide /);
+    expect(text).toMatch(/^ {2}wide, deep: \d+ min/m);
+    const explained = (await inFolder(two, ['explain', 'https://a.test/x/y/z'])).out;
+    expect(explained).toMatch(/^Routes inside of the TLS that ends here, in the order they are tried\n +\* +deep /m);
   });
 });
 
@@ -173,7 +250,14 @@ describe('check', () => {
     expect(exitCode).toBe(0);
     const route = { ...defaultTimeouts, dial: 2_000, lifetime: 3_600_000 };
     const listener = { ...defaultTimeouts, dial: 2_000 };
-    const expected = connectionHoldTime({ listener, route, attemptsMax: 2, keepHalfOpen: false, serves: 'upstream' });
+    const expected = connectionHoldTime({
+      listener,
+      route,
+      attemptsMax: 2,
+      keepHalfOpen: false,
+      ...unasked,
+      serves: 'upstream',
+    });
     const report: unknown = JSON.parse(out);
     expect(report).toMatchObject({
       routes: [

@@ -3,7 +3,9 @@
  * takes a URL.
  */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -83,6 +85,66 @@ test('S08: check opens what a configuration names, and says all that is wrong wi
   expect(err).toContain('missing.pem');
   const { out } = await sallyportEnds(['check', '--json'], { folder });
   expect(JSON.parse(out)).toMatchObject({ ok: false, problems: [{}, {}] });
+});
+
+test('S03: check warns of a certificate that covers nothing of its route, and tells what stands where nothing is routed', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-tls-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const { cert, key } = await (await testAuthority()).issue(['one.example']);
+  await writeFile(join(folder, 'one.pem'), cert);
+  await writeFile(join(folder, 'one.key'), key);
+  await writeFile(
+    join(folder, 'sallyport.yaml'),
+    `
+acme: { email: ops@example.com, useProduction: true, challengePort: 8080 }
+routes:
+  - { name: two, match: { ports: 443, domains: two.example }, action: { type: respond }, tls: { mode: terminate, certificate: { cert: one.pem, key: one.key } } }
+  - { name: three, match: { ports: 443, domains: three.example.com }, action: { type: respond }, tls: { mode: terminate, certificate: auto } }
+`,
+  );
+  const { out } = await sallyportEnds(['check'], { folder });
+  expect(out).toMatch(
+    /sallyport\.yaml:4:\d+ routes\[0\]\.tls\.certificate: it covers none .*\(two\.example\), only one\.example/,
+  );
+  expect(out).toContain('[::]:8080\n  answers the HTTP-01 validations of certificate authorities, and nothing else');
+  expect(out).toContain('(http-01 on port 8080, tls-alpn-01)');
+});
+
+test('S03: a name that OpenSSL does not know in a list of ciphers is refused by check, whatever else is in it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-tls-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const route = (ciphers: string) =>
+    `routes:\n  - { name: a, match: { ports: 443 }, action: { type: respond }, tls: { mode: terminate, certificate: development, ciphers: "${ciphers}" } }\n`;
+  const check = async (ciphers: string) => {
+    await writeFile(join(folder, 'sallyport.yaml'), route(ciphers));
+    return sallyportEnds(['check'], { folder });
+  };
+  const refused = await check('FOO:AESGCM:TLS_BAR');
+  expect([refused.exitCode, refused.err]).toEqual([
+    2,
+    expect.stringContaining('routes[0].tls.ciphers: OpenSSL does not know FOO, TLS_BAR'),
+  ]);
+  expect((await check('ECDHE+AESGCM:!RC4:-FOO:@STRENGTH:TLS_AES_128_GCM_SHA256')).exitCode).toBe(0);
+});
+
+test('A02: what a port was wanted for is said where it cannot be had', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-tls-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await using taken = createServer().listen(0, '::');
+  await once(taken, 'listening');
+  const address = taken.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  await writeFile(
+    join(folder, 'sallyport.yaml'),
+    `
+log: { level: silent }
+acme: { email: ops@example.com, directory: "https://127.0.0.1:1/directory", challengePort: ${port} }
+routes: [{ name: a, match: { ports: 0, domains: a.example.com }, action: { type: respond }, tls: { mode: terminate, certificate: auto } }]
+`,
+  );
+  const { err, exitCode } = await sallyportEnds(['run'], { folder });
+  expect(exitCode).toBe(1);
+  expect(err).toContain(`port ${port} is wanted because authorities validate names there (HTTP-01)`);
 });
 
 test('S03: check --json says the same to programs', async () => {

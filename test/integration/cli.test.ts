@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createMachine, type AnyStateNode } from 'xstate';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectionMachine } from '../../src/machines/connection/machine.ts';
-import { sallyportEnds } from '../support/command.ts';
+import { sallyport, sallyportEnds } from '../support/command.ts';
 
 async function emptyFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-cli-'));
@@ -79,7 +79,7 @@ describe('help and mistakes', () => {
       old,
       "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.18.9' } });",
     );
-    const { exitCode, err } = await sallyportEnds(['--help'], { nodeFlags: ['--import', old] });
+    const { exitCode, err } = await sallyport(['--help'], { nodeFlags: ['--import', old] }).ended;
     expect(exitCode).toBe(2);
     expect(err).toBe('sallyport needs Node.js 22.19 or newer, and this is 22.18.9\n');
   });

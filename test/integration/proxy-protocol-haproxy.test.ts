@@ -3,13 +3,9 @@
  *
  * Raw sockets on our side, so that nothing but the reader and the writer is tried here.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { expect, onTestFinished } from 'vitest';
 import type { ProxyHeader } from '../../src/protocols/proxy-protocol/header.ts';
@@ -17,53 +13,12 @@ import { readProxyHeader } from '../../src/protocols/proxy-protocol/reader.ts';
 import { writeProxyBinary, writeProxyText, type ProxyAddresses } from '../../src/protocols/proxy-protocol/writer.ts';
 import { canonicalAddress } from '../../src/routing/ip-address.ts';
 import { proxyCorpus } from '../property/proxy-protocol-corpus.ts';
-import { peerPath, peerTest } from '../support/peers.ts';
+import { freePort, haproxy } from '../support/haproxy.ts';
+import { peerTest } from '../support/peers.ts';
 import { portOf } from '../support/sockets.ts';
 
 const demo = new URL('../../examples/demo/', import.meta.url);
 const loopback = '127.0.0.1';
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, loopback);
-  await once(server, 'listening');
-  const port = portOf(server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** Ends with the test; ready when its ports answer. */
-async function haproxy(config: string, ports: readonly number[], pem = ''): Promise<void> {
-  const where = await mkdtemp(join(tmpdir(), 'sallyport-haproxy-'));
-  onTestFinished(() => rm(where, { recursive: true, force: true }));
-  await writeFile(join(where, 'demo.pem'), pem);
-  const defaults = `defaults\n  timeout connect 5s\n  timeout client 20s\n  timeout server 20s\n`;
-  await writeFile(join(where, 'haproxy.cfg'), defaults + config.replaceAll('FOLDER', where));
-  const child = spawn(peerPath('haproxy'), ['-f', join(where, 'haproxy.cfg'), '-db'], { stdio: 'ignore' });
-  onTestFinished(async () => {
-    const gone = new Promise((resolve) => child.once('close', resolve));
-    if (child.exitCode === null && child.kill('SIGKILL')) await gone;
-  });
-  for (const port of ports) {
-    while (!(await answers(port))) {
-      if (child.exitCode !== null) throw new Error('haproxy did not start');
-      await setImmediate();
-    }
-  }
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect({ host: loopback, port });
-    probe
-      .once('error', () => resolve(false))
-      .once('connect', () => {
-        probe.destroy();
-        resolve(true);
-      });
-  });
-}
 
 interface Received {
   readonly header: ProxyHeader;

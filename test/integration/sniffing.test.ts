@@ -193,7 +193,8 @@ describe.each(['compiled', 'xstate'] as const)('sniffing under the %s interprete
     });
     const moved = new Promise<string>((resolve) => {
       world.proxy.on('connection.moved', ({ to, on }) => {
-        if (on !== 'admission.granted' && to !== 'SNIFFING.SERVER_FIRST') resolve(to);
+        const isBefore = on === 'admission.granted' || on === 'client.identified';
+        if (!isBefore && to !== 'SNIFFING.SERVER_FIRST') resolve(to);
       });
     });
     const client = await dialPeer(world.port);

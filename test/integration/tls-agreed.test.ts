@@ -30,9 +30,9 @@ const respond: RouteConfig['action'] = { type: 'respond', status: 200, body: 'we
 
 describe('the version of HTTP that was agreed on', () => {
   test.each([
-    ['h2', get('/'), 'the client agreed to speak h2 and speaks HTTP/1.1'],
-    ['h2', 'NONSENSE\r\n\r\n', 'the client agreed to speak h2 and speaks HTTP/1.1'],
-    ['http/1.1', preface, 'the client agreed to speak http/1.1 and speaks HTTP/2'],
+    ['h2', get('/'), 'the client agreed on HTTP/2 (h2) by ALPN and speaks HTTP/1.1'],
+    ['h2', 'NONSENSE\r\n\r\n', 'the client agreed on HTTP/2 (h2) by ALPN and speaks HTTP/1.1'],
+    ['http/1.1', preface, 'the client agreed on HTTP/1.1 (http/1.1) by ALPN and speaks HTTP/2'],
   ])(
     'M03: a client that agreed to %s and speaks another one is refused, and the record says so',
     async (alpn, bytes, cause) => {

@@ -243,7 +243,7 @@ describe('what it costs', () => {
 describe('what a flood can take', () => {
   const scrypt = [{ username: 'a', password: stored('b', 'scrypt') }];
 
-  test('few hashes are computed at once, a bounded number waits, and whoever comes then is told 503 at once', async () => {
+  test('A08, C06: few hashes are computed at once, a bounded number waits, and whoever comes then is told 503 at once', async () => {
     const hashing = new CountedHashing();
     hashing.hold();
     const { authenticator, gate } = basicOf(scrypt, hashing);

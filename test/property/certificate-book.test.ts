@@ -147,6 +147,7 @@ describe('the book', () => {
       },
       httpChallenge: (token: string) => `answer to ${token}`,
       tlsChallenge: (name: string) => material(name, [name]),
+      isProving: () => true,
     };
     await using opened = await bookOf(systemClock(), [auto], { auto: port });
     expect([opened.book.identityFor(auto, 'A.example.'), opened.book.identityFor(auto, null)]).toEqual([found, found]);
@@ -156,12 +157,18 @@ describe('the book', () => {
     ]);
     expect(opened.book.httpChallenge('token')).toBe('answer to token');
     expect(opened.book.tlsChallenge('A.Example')?.id).toBe('a.example');
+    expect(opened.book.isProving()).toBe(true);
   });
 
   test('all handshakes for a name that wait for the same answer hold one promise', async () => {
     const first: PromiseWithResolvers<CertificateMaterial | null> = Promise.withResolvers();
     const auto = tlsPlan({ type: 'auto', names: ['a.example', 'b.example'], acme });
-    const port = { materialFor: () => first.promise, httpChallenge: () => null, tlsChallenge: () => null };
+    const port = {
+      materialFor: () => first.promise,
+      httpChallenge: () => null,
+      tlsChallenge: () => null,
+      isProving: () => false,
+    };
     const another = pemPlan(await (await testAuthority()).issue(['b.example']));
     await using opened = await bookOf(systemClock(), [auto, another], { auto: port });
     const answers = ['a.example', 'A.example', 'b.example'].map((name) => opened.book.identityFor(auto, name));
@@ -169,23 +176,6 @@ describe('the book', () => {
     first.resolve(null);
     const found = [await answers[0], await answers[1], await answers[2]];
     expect(found.map((one) => one?.names)).toEqual([undefined, undefined, ['b.example']]);
-  });
-
-  test('a certificate that is near its end is told once, at load or when it comes near, until the book is stopped', async () => {
-    const issued = await (await testAuthority()).issue(['a.example'], { from: -1, to: 30 });
-    const nowMs = systemClock().wallMs();
-    const clock = new StepClock({ wallMs: nowMs });
-    await using opened = await bookOf(clock, [pemPlan(issued)]);
-    const expiring = () => opened.events.filter(({ event }) => event === 'certificate.expiring');
-    clock.advance(19 * 86_400_000);
-    expect(expiring()).toEqual([]);
-    clock.advance(2 * 86_400_000);
-    expect(expiring()).toMatchObject([{ names: ['a.example'], configPath: 'routes[0].tls' }]);
-    clock.advance(20 * 86_400_000);
-    expect(expiring()).toHaveLength(1);
-    await opened.book.stop();
-    expect(clock.armedCount).toBe(0);
-    expect(opened.book.identityFor(pemPlan(issued), 'a.example')).toBe(null);
   });
 });
 
@@ -231,7 +221,8 @@ describe('certificates from a function', () => {
     expect(await opened.book.identityFor(plan, 'a.example')).toBe(null);
     expect(opened.book.identityFor(plan, 'a.example')).toBe(null);
     expect(await opened.book.identityFor(plan, 'b.example')).toBe(null);
-    expect([count, opened.events]).toEqual([2, [expect.objectContaining({ code: 'SALLYPORT_CERTIFICATE_PROVIDER' })]]);
+    const told = { code: 'SALLYPORT_CERTIFICATE_PROVIDER', servesOn: false };
+    expect([count, opened.events]).toEqual([2, [expect.objectContaining(told)]]);
     clock.advance(refusedMs);
     expect(await opened.book.identityFor(plan, 'a.example')).toBe(null);
     expect([count, opened.events.length]).toEqual([3, 2]);

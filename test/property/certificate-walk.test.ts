@@ -7,9 +7,13 @@ import { describe, expect, test } from 'vitest';
 import { createActor } from 'xstate';
 import { compileChart } from '../../src/machines/chart/compile.ts';
 import { actorClock } from '../../src/machines/chart/actor-clock.ts';
-import { backOffMs, failuresMax } from '../../src/machines/certificate/context.ts';
+import { backOffMs, failuresMax, unreachedMax, unreachedMs } from '../../src/machines/certificate/context.ts';
 import { certificateDeadlines, hourMs } from '../../src/machines/certificate/delays.ts';
-import { certificateFactTypes, isCertificateFactType } from '../../src/machines/certificate/events.ts';
+import {
+  certificateFactTypes,
+  isCertificateFactType,
+  type CertificateFact,
+} from '../../src/machines/certificate/events.ts';
 import { certificateMachine, certificateRegistries } from '../../src/machines/certificate/machine.ts';
 import {
   certificateLeaves,
@@ -17,12 +21,14 @@ import {
   type CertificateLeaf,
 } from '../../src/machines/certificate/verdicts.ts';
 import { StepClock } from '../../src/testing/step-clock.ts';
-import { certificateLaws, failureLengths, pollLengths, waitOf } from '../support/certificate-laws.ts';
+import { certificateLaws, failureLengths, lengthsOf, pollLengths, waitOf } from '../support/certificate-laws.ts';
 import { takeStep, walkCertificate, type CertificateTable } from '../support/certificate-walker.ts';
 import { everyMutant, rebuilt } from '../support/chart-mutants.ts';
 
 const chart = { machine: certificateMachine, registries: certificateRegistries, isFact: isCertificateFactType };
 const table: CertificateTable = compileChart(certificateMachine, certificateRegistries, isCertificateFactType);
+const failed: CertificateFact = { type: 'attempt.failed', afterMs: null };
+const unreached: CertificateFact = { type: 'authority.unreached' };
 const walk = walkCertificate(table, certificateLaws, false);
 
 describe('the walk of a certificate', () => {
@@ -56,15 +62,31 @@ describe('the walk of a certificate', () => {
 describe('how long a certificate’s chart waits', () => {
   test('failures in a row wait from one minute, doubling, to an hour, and up to half of it more', () => {
     for (const random of [0, 0.25, 0.5, 0.999]) {
-      const lengths = failureLengths(table, random, null, failuresMax + 3);
+      const lengths = failureLengths(table, random, failed, failuresMax + 3);
       for (const [index, lengthMs] of lengths.entries()) {
         const least = Math.min(backOffMs * 2 ** index, hourMs);
         expect(lengthMs).toBeGreaterThanOrEqual(least);
         expect(lengthMs).toBeLessThanOrEqual(least * 1.5);
       }
     }
-    const some = [0.1, 0.3, 0.6, 0.9].map((random) => failureLengths(table, random, null, 1)[0]);
+    const some = [0.1, 0.3, 0.6, 0.9].map((random) => failureLengths(table, random, failed, 1)[0]);
     expect(new Set(some).size).toBe(some.length);
+  });
+
+  test('where the CA cannot be reached the waits are from five seconds, doubling, to an hour, and up to half of it more', () => {
+    for (const random of [0, 0.5, 0.999]) {
+      for (const [index, lengthMs] of failureLengths(table, random, unreached, unreachedMax + 2).entries()) {
+        const least = Math.min(unreachedMs * 2 ** index, hourMs);
+        expect(lengthMs).toBeGreaterThanOrEqual(least);
+        expect(lengthMs).toBeLessThanOrEqual(least * 1.5);
+      }
+    }
+  });
+
+  test('a CA that was not reached does not lengthen the wait after it refused, and the other way round', () => {
+    const [first = 0] = failureLengths(table, 0, failed, 1);
+    expect(lengthsOf(table, 0, [unreached, unreached, unreached, failed]).at(-1)).toBeLessThanOrEqual(first * 1.5);
+    expect(lengthsOf(table, 0, [unreached, failed, failed, unreached]).at(-1)).toBeLessThanOrEqual(unreachedMs * 1.5);
   });
 
   test('what the CA asks for after a rate limit is waited for, an hour at a time, and no more than a month of it', () => {
@@ -114,7 +136,7 @@ describe('mutations of the certificate chart', () => {
 
   function isFound(mutated: CertificateTable): boolean {
     if (walkCertificate(mutated, certificateLaws, true).violations.length > 0) return true;
-    const lengths = failureLengths(mutated, 0.5, null, failuresMax);
+    const lengths = failureLengths(mutated, 0.5, failed, failuresMax);
     const isGrowing = lengths.every((ms, index) => ms >= Math.min(backOffMs * 2 ** index, hourMs));
     const polls = pollLengths(mutated, [null, null, null]).join();
     return !isGrowing || polls !== '1000,2000,4000' || waitOf(mutated, 5 * hourMs) < 5 * hourMs;

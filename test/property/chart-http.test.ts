@@ -37,6 +37,7 @@ describe.each(['compiled', 'xstate'] as const)('by the %s interpreter', (interpr
   function served(serves: 'http' | 'handler', timeouts: Timeouts): ConnectionRun {
     const run: ConnectionRun = begin(maker(interpreter, { ...plain, listenerTimeouts: timeouts }));
     run.chart.send({ type: 'admission.granted' });
+    run.chart.send({ type: 'client.identified' });
     run.chart.send({
       type: 'sniff.routed',
       serves,
@@ -45,6 +46,7 @@ describe.each(['compiled', 'xstate'] as const)('by the %s interpreter', (interpr
       attemptsMax: 1,
       keepHalfOpen: false,
       answerable: false,
+      waits: false,
     });
     return run;
   }

@@ -12,6 +12,7 @@ import { connectionLeaves } from '../../src/machines/connection/verdicts.ts';
 import {
   configurations,
   declaredDeadlines,
+  headerConfigurations,
   pingConfigurations,
   silentConfigurations,
 } from '../support/chart-configurations.ts';
@@ -20,7 +21,7 @@ import { subjectOf, takeStep } from '../support/chart-step.ts';
 import { walk, type Visit, type Walk } from '../support/chart-walk.ts';
 
 const subject = subjectOf(connectionTable);
-const everywhere = [...configurations, ...silentConfigurations, ...pingConfigurations];
+const everywhere = [...configurations, ...silentConfigurations, ...pingConfigurations, ...headerConfigurations];
 const truthful = everywhere.map((configuration) => walk(subject, configuration, { isTruthful: true, isHasty: false }));
 const lying = everywhere.map((configuration) => walk(subject, configuration, { isTruthful: false, isHasty: false }));
 const all: readonly Walk[] = [...truthful, ...lying];
@@ -88,6 +89,7 @@ describe('deadlines', () => {
     const dialling = visitsOf(all).filter(({ place }) => place.state === 'DIALING');
     expect(dialling.filter(({ place }) => !place.deadlines.some(({ name }) => name === 'dialBudget'))).toEqual([]);
     expect(dialling.some(({ place }) => place.leaf === 'DIALING.BACKING_OFF')).toBe(true);
+    expect(dialling.some(({ place }) => place.leaf === 'DIALING.QUEUED')).toBe(true);
   });
 
   test('T11, T12: lifetime and halfClosedMax are armed in every state they bound, where they are on', () => {
@@ -114,6 +116,10 @@ describe('deadlines', () => {
     );
   });
 
+  test('S01: TLS with the client is being agreed on exactly in TLS_HANDSHAKE', () => {
+    expectLaws('TLS is being agreed on in TLS_HANDSHAKE');
+  });
+
   test('S01: an upstream that is reached and not agreed with yet is SECURING', () => {
     expectLaws('an upstream that is reached and not agreed with yet is SECURING');
   });
@@ -133,6 +139,21 @@ describe('deadlines', () => {
 describe('resources', () => {
   test('I2: a peek exists only in SNIFFING', () => {
     expectLaws('a peek exists only in SNIFFING');
+  });
+
+  test('P02: a PROXY header is looked for before anything else, and nowhere else', () => {
+    expectLaws(
+      'a PROXY header is looked for exactly in PROXY_HEADER',
+      'a PROXY header comes before everything else, where one is expected',
+    );
+  });
+
+  test('P07: nobody is routed before it is known who it is, whatever is told', () => {
+    expectLaws('nobody is routed who is not identified, nor in the middle of a handshake');
+  });
+
+  test('C04: a place in a queue is held exactly in QUEUED, and waiting for it is no attempt', () => {
+    expectLaws('a place in a queue is held exactly in QUEUED', 'waiting is no attempt');
   });
 
   test('L13, L17: a pending upstream exists only in ATTEMPTING: whoever leaves aborts the dial', () => {
@@ -260,6 +281,7 @@ describe('close reasons', () => {
       'timeout.sniff',
       'timeout.dial',
       'timeout.dialBudget',
+      'timeout.queue',
       'timeout.keepAlive',
       'operator.drained',
       'handler.completed',
@@ -269,7 +291,7 @@ describe('close reasons', () => {
   /** Deadlines that end no connection: they move it on, or belong to the proxy or to a later part. */
   const neverReasons: readonly CloseReason[] = [
     ...(['timeout.serverFirst', 'timeout.backoff', 'timeout.linger'] as const),
-    ...(['timeout.startup', 'timeout.drain', 'timeout.readinessDelay', 'timeout.queue'] as const),
+    ...(['timeout.startup', 'timeout.drain', 'timeout.readinessDelay'] as const),
     ...(['timeout.requestBody', 'timeout.response', 'timeout.poolIdle'] as const),
   ];
   const givenReasons = closeReasons.filter((reason) => !ownReasons.includes(reason) && !neverReasons.includes(reason));
@@ -301,6 +323,7 @@ describe('close reasons', () => {
       { type: 'admission.refused', reason },
       { type: 'sniff.failed', reason, answerable: false },
       { type: 'dial.failed', reason, retryable: false },
+      { type: 'place.lost', reason },
       { type: 'downstream.failed', reason },
       { type: 'upstream.failed', reason },
       { type: 'service.failed', reason },

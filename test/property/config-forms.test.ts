@@ -26,6 +26,11 @@ describe('zero configuration', () => {
     expect(target(mapping)).toEqual({
       type: 'forward',
       targets: [{ host, port, match: null }],
+      pool: null,
+      targetOf: null,
+      dialer: { type: 'direct' },
+      proxyHeader: null,
+      preservesSource: false,
       upstreamProtocol: 'http1',
       pingMs: null,
     });
@@ -91,7 +96,10 @@ describe('types and schema', () => {
       type: 'object',
       additionalProperties: false,
       required: ['routes'],
-      properties: { pools: { not: {} }, timeouts: { properties: { idle: {} } } },
+      properties: {
+        routes: { items: { properties: { onReload: { not: {} } } } },
+        timeouts: { properties: { idle: {} } },
+      },
     });
     expect(JSON.stringify(schema)).toContain('infinite');
     expect(schema).toMatchObject({

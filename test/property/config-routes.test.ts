@@ -183,9 +183,11 @@ describe('routes', () => {
 
   test('R07: a listener entry without a route is refused; one with a route is used', () => {
     const loaded = resolveConfig({ routes: [web()], listeners: { 8080: { host: '127.0.0.1', maxConnections: 0 } } });
-    expect(loaded.listeners).toMatchObject([{ host: '127.0.0.1', maxConnections: 0, configPath: 'listeners.8080' }]);
+    expect(loaded.listeners).toMatchObject([
+      { host: '127.0.0.1', admission: { maxConnections: 0 }, configPath: 'listeners.8080' },
+    ]);
     expect(resolveConfig({ routes: [web()] }).listeners).toMatchObject([
-      { host: '::', maxConnections: null, configPath: 'routes[0].match.ports' },
+      { host: '::', admission: { maxConnections: null }, configPath: 'routes[0].match.ports' },
     ]);
     expect(complaints({ routes: [web()], listeners: { 81: {} } })).toEqual(['listeners.81: no route uses this port']);
     expect(complaints({ routes: [web()], listeners: { '08080': {}, x: {} } })).toHaveLength(2);
@@ -197,8 +199,8 @@ describe('routes', () => {
   });
 
   test('C02: a cap of zero is a cap, everywhere', () => {
-    expect(resolveConfig({ routes: [web()] }).maxConnections).toBe(10_000);
-    expect(resolveConfig({ routes: [web()], limits: { maxConnections: 0 } }).maxConnections).toBe(0);
+    expect(resolveConfig({ routes: [web()] }).admission.maxConnections).toBe(10_000);
+    expect(resolveConfig({ routes: [web()], limits: { maxConnections: 0 } }).admission.maxConnections).toBe(0);
     expect(complaints({ routes: [web()], limits: { maxConnections: -1 } })).toHaveLength(1);
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/problems.ts';
 import { readYaml } from '../../src/config/read-yaml.ts';
 import { resolveConfig, resolveSource } from '../../src/config/resolve.ts';
-import { forward, notBuiltYet, onlyRoute, problems, routeComplaints, web } from '../support/config-samples.ts';
+import { forward, onlyRoute, problems, routeComplaints, web } from '../support/config-samples.ts';
 
 const scrypt = `scrypt:16384:8:5:${Buffer.alloc(16, 1).toString('base64')}:${Buffer.alloc(32, 2).toString('base64')}`;
 const bcrypt = `$2y$10$${'a'.repeat(53)}`;
@@ -202,19 +202,6 @@ describe('tokens', () => {
 });
 
 describe('the rest of security', () => {
-  test('X03: every other key of it says that it is not built yet', () => {
-    const security = {
-      onBan: 'kill',
-      maxConnectionsPerIp: 20,
-      rateLimit: { connections: 100 },
-    };
-    const found = problems({ routes: [web({ security })] });
-    expect(found.map(({ path }) => path).toSorted()).toEqual(
-      ['maxConnectionsPerIp', 'onBan', 'rateLimit'].map((key) => `routes[0].security.${key}`),
-    );
-    for (const { message } of found) expect(message).toEqual(notBuiltYet);
-  });
-
   test('X01, X05: the example of the older style loads, with its lists, its cap and its users', () => {
     const security = {
       ipAllowList: ['192.168.1.*', '10.0.0.0/8'],
@@ -230,7 +217,7 @@ describe('the rest of security', () => {
     expect(resolveConfig({ routes: [route] }).routes).toMatchObject([
       {
         access: { allow: security.ipAllowList, block: security.ipBlockList },
-        maxConnections: 100,
+        admission: { maxConnections: 100 },
         authentication: { type: 'basic' },
         needsHttp: true,
       },

@@ -65,27 +65,25 @@ describe('the examples of the older style', () => {
     });
   });
 
-  test('X05, X08: of the example of route security only what is not built yet is refused', () => {
+  test('X05, X08: the example of route security loads as it stands, and behind TLS too', () => {
     const security = {
       ipAllowList: ['192.168.1.*', '10.0.0.0/8'],
       ipBlockList: ['192.168.1.100'],
       maxConnections: 100,
       authentication: { type: 'basic', credentials: [{ username: 'api', password: 'secret' }] },
     };
-    const route = (action: Record<string, unknown>) => ({
-      name: 'secure-api',
-      match: { ports: 8443, domains: 'api.example.com' },
-      action: { ...forward, ...action },
-    });
-    for (const { path, message } of problems({ routes: [route({ security })] })) {
-      expect(path).toMatch(/^routes\[0\]\.action\.security\.(ipAllowList|ipBlockList|maxConnections)$/);
-      expect(message).toMatch(/is not built yet$/);
-    }
-    const { authentication } = security;
     const tls = { mode: 'terminate', certificate: own };
-    const plan = resolveConfig({ routes: [route({ security: { authentication }, tls })] });
-    expect(plan.routes[0]?.authentication).toMatchObject({ type: 'basic' });
-    expect(plan.warnings).toEqual([expect.stringContaining('a plain password')]);
+    for (const more of [{}, { tls }]) {
+      const action = { ...forward, security, ...more };
+      const route = { name: 'secure-api', match: { ports: 8443, domains: 'api.example.com' }, action };
+      const plan = resolveConfig({ routes: [route] });
+      expect(plan.routes[0]).toMatchObject({
+        access: { allow: security.ipAllowList, block: security.ipBlockList },
+        admission: { maxConnections: 100 },
+        authentication: { type: 'basic' },
+      });
+      expect(plan.warnings).toContainEqual(expect.stringContaining('a plain password'));
+    }
   });
 
   test('X05: authentication is fine behind terminated TLS and refused on passthrough', () => {

@@ -27,7 +27,15 @@ import { runs, seed } from '../support/fuzz.ts';
 
 function policy(timeouts: Partial<Timeouts>, serves: 'http' | 'answers' = 'http', attemptsMax = 1): HoldPolicy {
   const route = { ...defaultTimeouts, ...timeouts };
-  return { listener: route, route, attemptsMax, keepHalfOpen: false, serves };
+  return {
+    listener: route,
+    route,
+    attemptsMax,
+    keepHalfOpen: false,
+    expectsProxyHeader: false,
+    mayWait: false,
+    serves,
+  };
 }
 
 test('T01: a route that answers by itself is held through one request and the waits around it, and the path says where', () => {
@@ -178,7 +186,8 @@ test('T05: no walk of both charts in which no byte moves lasts longer, whenever 
 function walked(asked: HoldPolicy, steps: readonly Step[], seen: Set<string>): number {
   const clock = new ChartTestClock();
   const host = { perform: () => {}, moved: () => {}, beforeDeadline: () => {} };
-  const connection = createConnectionChart('compiled', { timeouts: asked.listener }, clock, host);
+  const input = { timeouts: asked.listener, expectsProxyHeader: asked.expectsProxyHeader };
+  const connection = createConnectionChart('compiled', input, clock, host);
   let exchange: ExchangeChart | null = null;
   let isSpent = false;
   const toConnection = (fact: ConnectionFact) => {

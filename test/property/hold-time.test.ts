@@ -7,15 +7,28 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createConnectionChart } from '../../src/machines/connection/connection-chart.ts';
-import { defaultTimeouts, type Timeouts } from '../../src/machines/connection/delays.ts';
+import { deadlineMsMax, defaultTimeouts, type Timeouts } from '../../src/machines/connection/delays.ts';
 import { connectionFactTypes } from '../../src/machines/connection/events.ts';
-import { connectionHoldTime, silentFacts, type HoldPolicy } from '../../src/machines/connection/hold-time.ts';
+import {
+  connectionHoldTime,
+  silentFacts,
+  silentHoldTime,
+  type HoldPolicy,
+} from '../../src/machines/connection/hold-time.ts';
 import { ChartTestClock } from '../support/chart-clock.ts';
 import { runs, seed } from '../support/fuzz.ts';
 
 function policy(timeouts: Partial<Timeouts>, attemptsMax = 1): HoldPolicy {
   const route = { ...defaultTimeouts, ...timeouts };
-  return { listener: route, route, attemptsMax, keepHalfOpen: false, serves: 'upstream' };
+  return {
+    listener: route,
+    route,
+    attemptsMax,
+    keepHalfOpen: false,
+    expectsProxyHeader: false,
+    mayWait: false,
+    serves: 'upstream',
+  };
 }
 
 test('T01: by the defaults a silent connection holds its slot for 10 min 26 s, and the path says where', () => {
@@ -51,6 +64,51 @@ test('T05: attempts and the waits between them are counted, and the dial budget 
   ]);
 });
 
+test('C04: waiting for a place is counted, a second time where the endpoint is full too, and the dial budget ends it', () => {
+  const dialling = (timeouts: Partial<Timeouts>) =>
+    connectionHoldTime({ ...policy(timeouts), mayWait: true })
+      .silent.path.filter(({ state }) => state.startsWith('DIALING'))
+      .map(({ state, deadline, ms }) => [state, deadline, ms]);
+  expect(dialling({})).toEqual([
+    ['DIALING.QUEUED', 'queue', 5_000],
+    ['DIALING.ATTEMPTING.RESOLVING', 'dial', 5_000],
+    ['DIALING.QUEUED', 'dialBudget', 5_000],
+  ]);
+  expect(dialling({ dialBudget: 8_000 })).toEqual([
+    ['DIALING.QUEUED', 'queue', 5_000],
+    ['DIALING.ATTEMPTING.RESOLVING', 'dialBudget', 3_000],
+  ]);
+  expect(silentHoldTime(defaultTimeouts, 1, false, true)).toBe(636_000);
+});
+
+test('T05: rounds of waiting and dialling are counted up to the dial budget, however many of them fit', () => {
+  const budgetMs = deadlineMsMax;
+  const { silent } = connectionHoldTime({ ...policy({ dialBudget: budgetMs, queue: 3, dial: 4 }, 3), mayWait: true });
+  expect(silent.totalMs).toBe(626_000 - 5_000 + budgetMs);
+  expect(silent.path.length).toBeLessThan(30);
+});
+
+test('P02: a PROXY header is awaited inside the sniff deadline: it holds nobody longer', () => {
+  fc.assert(
+    fc.property(drawnPolicy, (drawn) => {
+      const [without, expected] = [false, true].map((expectsProxyHeader) =>
+        connectionHoldTime({ ...drawn, expectsProxyHeader }),
+      );
+      expect(expected?.silent.totalMs).toBe(without?.silent.totalMs);
+      const [, header] = expected?.silent.path ?? [];
+      expect(header).toEqual({ state: 'SNIFFING.PROXY_HEADER', deadline: 'sniff', ms: drawn.listener.sniff });
+    }),
+    { seed: seed(), numRuns: runs(30) },
+  );
+});
+
+test('C04: nobody waits for a handler, and exchanges wait in their own chart', () => {
+  for (const serves of ['handler', 'http', 'answers'] as const) {
+    const [without, waiting] = [false, true].map((mayWait) => connectionHoldTime({ ...policy({}), serves, mayWait }));
+    expect(waiting).toEqual(without);
+  }
+});
+
 test('T08: an infinite idle deadline is spelled out as a stay without bound', () => {
   const { silent, hostile } = connectionHoldTime(policy({ idle: null }));
   expect(silent.totalMs).toBeNull();
@@ -75,7 +133,7 @@ test('T11: a lifetime shorter than the way to the upstream leaves the refusal as
 test('T05: nothing but moving bytes and what an operator does is left out of the silent walk', () => {
   const told = new Set<string>(
     (['upstream', 'handler', 'http'] as const).flatMap((serves) =>
-      silentFacts({ ...policy({}), serves }, 0).map(({ type }) => type),
+      silentFacts({ ...policy({}), serves, mayWait: true }, 0).map(({ type }) => type),
     ),
   );
   expect(connectionFactTypes.filter((type) => !told.has(type))).toEqual([
@@ -100,6 +158,7 @@ const drawnPolicy = fc
     serverFirst: fc.option(someMs),
     dial: someMs,
     dialBudget: someMs,
+    queue: someMs,
     backoff: fc.integer({ min: 1, max: 500 }),
     idle: someMs,
     halfClosed: someMs,
@@ -107,7 +166,11 @@ const drawnPolicy = fc
     flush: someMs,
     linger: someMs,
   })
-  .chain((timeouts) => fc.integer({ min: 1, max: 6 }).map((attemptsMax) => policy(timeouts, attemptsMax)));
+  .chain((timeouts) =>
+    fc
+      .record({ attemptsMax: fc.integer({ min: 1, max: 6 }), mayWait: fc.boolean(), expectsProxyHeader: fc.boolean() })
+      .map(({ attemptsMax, ...how }) => ({ ...policy(timeouts, attemptsMax), ...how })),
+  );
 
 test('T12: the hold time is what adding up the deadlines by hand gives', () => {
   fc.assert(
@@ -135,7 +198,7 @@ test('T05: no walk of the chart in which no byte moves lasts longer, whenever it
 });
 
 /** The longest silent walk, from the description of the states alone. */
-function byHand({ route, attemptsMax }: HoldPolicy): number {
+function byHand({ route, attemptsMax, mayWait }: HoldPolicy): number {
   const ms = (value: number | null) => value ?? Infinity;
   const budgetMs = ms(route.dialBudget);
   let begunMs = 0;
@@ -147,6 +210,8 @@ function byHand({ route, attemptsMax }: HoldPolicy): number {
     // A budget that passes between two attempts refuses later than the last attempt could have succeeded.
     refusedMs = attempt < attemptsMax && begunMs > budgetMs ? budgetMs : reachedMs;
   }
+  // Whoever may wait may wait again after every attempt that finds its endpoint full.
+  if (mayWait) [reachedMs, refusedMs] = [budgetMs, budgetMs];
   const refusingMs = Math.min(ms(route.linger), ms(route.halfClosedMax));
   const tunnelMs = ms(route.idle) + Math.min(ms(route.halfClosed) + ms(route.flush), ms(route.halfClosedMax));
   return ms(route.admission) + ms(route.sniff) + Math.max(reachedMs + tunnelMs, refusedMs + refusingMs);
@@ -161,7 +226,8 @@ interface Step {
 function walked(asked: HoldPolicy, steps: readonly Step[], isTrickling: boolean): number {
   const clock = new ChartTestClock();
   let stepsLeft = steps.length;
-  const chart = createConnectionChart('compiled', { timeouts: asked.listener }, clock, {
+  const input = { timeouts: asked.listener, expectsProxyHeader: asked.expectsProxyHeader };
+  const chart = createConnectionChart('compiled', input, clock, {
     perform: () => {},
     moved: () => {},
     beforeDeadline: () => {

@@ -50,7 +50,7 @@ test('rule 12: every closed connection is one line with exactly the fields of th
       const { timeline: _timeline, ...fields } = record;
       expect(lines[0]?.fields).toEqual(fields);
       expect(Object.keys(lines[0]?.fields ?? {})).toEqual(
-        'event connectionId listener route client upstream protocol reason by state deadline limitMs configPath code cause interpreter durationMs path bytesIn bytesOut serverName tls'.split(
+        'event connectionId listener route client upstream protocol reason by state deadline limitMs configPath code cause interpreter durationMs path bytesIn bytesOut serverName tls peer proxyHeader uniqueId'.split(
           ' ',
         ),
       );

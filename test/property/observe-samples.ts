@@ -43,6 +43,9 @@ export function closedSample(connectionId: string, reason: CloseReason = 'comple
     ],
     bytesIn: 24,
     bytesOut: 1200,
+    peer: null,
+    proxyHeader: null,
+    uniqueId: null,
     timeline: [
       { state: 'ACCEPTED', ms: 0.2, event: 'admission.granted' },
       { state: 'ESTABLISHED', ms: 12.3, event: 'splice.flushed' },
@@ -60,6 +63,9 @@ export function exchangeSample(
     protocol: _protocol,
     serverName: _name,
     tls: _tls,
+    peer: _peer,
+    proxyHeader: _proxyHeader,
+    uniqueId: _uniqueId,
     ...shared
   } = closedSample('', reason);
   return {
@@ -111,6 +117,9 @@ export function liveSample(changes: Partial<ConnectionSnapshot> = {}): Connectio
     bytesOut: 1234,
     bufferedBytes: 0,
     exchanges: [],
+    peer: null,
+    proxyHeader: null,
+    uniqueId: null,
     timeline: [
       { state: 'ACCEPTED', ms: 0.1, event: 'admission.granted' },
       { state: 'ESTABLISHED', ms: 12_300, event: null },

@@ -47,8 +47,9 @@ const reachableReasons: readonly CloseReason[] = [
   'completed',
   ...(['downstream.left', 'downstream.reset', 'downstream.malformed'] as const),
   ...(['upstream.refused', 'upstream.unreachable', 'upstream.reset'] as const),
-  ...(['refused.route', 'refused.protocol', 'route.blocked'] as const),
+  ...(['refused.route', 'refused.protocol', 'refused.capacity', 'route.blocked'] as const),
   ...(['operator.killed', 'operator.drained', 'handler.failed'] as const),
   ...(['timeout.sniff', 'timeout.dial', 'timeout.dialBudget', 'timeout.idle', 'timeout.lifetime'] as const),
+  ...(['timeout.admission', 'timeout.queue'] as const),
   ...(['timeout.halfClosed', 'timeout.halfClosedMax', 'timeout.flush'] as const),
 ];

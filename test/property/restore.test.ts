@@ -149,7 +149,8 @@ describe('before the start', () => {
       moved: () => {},
       beforeDeadline: () => {},
     };
-    const chart = createConnectionChart(interpreter, { timeouts: defaultTimeouts }, new ChartTestClock(), host);
+    const input = { timeouts: defaultTimeouts, expectsProxyHeader: false };
+    const chart = createConnectionChart(interpreter, input, new ChartTestClock(), host);
     chart.send({ type: 'kill.requested', reason: 'operator.killed' });
     chart.start();
     expect([chart.leaf, told]).toEqual(['ACCEPTED', []]);
@@ -159,6 +160,7 @@ describe('before the start', () => {
 const onlyDefaults: Configuration = {
   name: 'defaults',
   attemptsMax: 1,
+  expectsProxyHeader: false,
   hasSilentDeaths: false,
   listenerTimeouts: defaultTimeouts,
   routeTimeouts: defaultTimeouts,

@@ -13,6 +13,7 @@ import {
 } from '../../src/routing/route-table.ts';
 import type { HttpMatch, RewritePlan } from '../../src/routing/http-plan.ts';
 import type {
+  AdmissionPlan,
   DetectorPlan,
   ForwardAction,
   ListenerPlan,
@@ -40,12 +41,16 @@ export interface RouteWish extends Partial<Omit<RouteMatch, 'ports' | 'http'>>, 
 
 export const listenerPort = 443;
 
+/** No cap, no rate, no queue. */
+const unlimited: AdmissionPlan = { maxConnections: null, maxConnectionsPerIp: null, rates: [], waitersMax: 0 };
+
 /** One plan a wish, in the order given. */
 export function routes(...wishes: readonly RouteWish[]): readonly RoutePlan[] {
   return wishes.map((wish, index) => ({
     ...httpParts(wish),
     access: null,
-    maxConnections: null,
+    onBan: 'keep',
+    admission: unlimited,
     name: wish.name ?? `r${index}`,
     index,
     configPath: `routes[${index}]`,
@@ -91,6 +96,11 @@ export function forward(...targets: readonly Pick<TargetPlan, 'match'>[]): Forwa
   return {
     type: 'forward',
     targets: targets.map(({ match }, index) => ({ host: '127.0.0.1', port: 3000 + index, match })),
+    pool: null,
+    targetOf: null,
+    dialer: { type: 'direct' },
+    proxyHeader: null,
+    preservesSource: false,
     upstreamProtocol: 'http1',
     pingMs: null,
   };
@@ -144,7 +154,8 @@ export function listener(plans: readonly RoutePlan[]): ListenerPlan {
   return {
     port: listenerPort,
     host: '::',
-    maxConnections: null,
+    admission: unlimited,
+    proxyHeader: null,
     configPath: 'listeners',
     routes: plans,
     timeouts: timeouts(null),

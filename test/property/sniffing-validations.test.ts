@@ -31,12 +31,17 @@ function planOf(...routes: readonly object[]) {
 
 /** How the listener of a port looks at a client from the outside. */
 function looker(port: number, ...routes: readonly object[]) {
+  return lookerWhile(true, port, ...routes);
+}
+
+function lookerWhile(isProving: boolean, port: number, ...routes: readonly object[]) {
   const plan = planOf(...routes);
   const listener = plan.listeners.find((one) => one.port === port);
   if (listener === undefined) throw new Error('nothing listens there');
   const sniffer = new Sniffer(
     compileListener(listener, plan.detectors),
     plan.detectors.map(({ detector }) => detector),
+    () => isProving,
   );
   const client = { ip: '203.0.113.9', tls: null };
   return {
@@ -91,6 +96,11 @@ describe('HTTP-01', () => {
     ])
       expect(look(bytes)).toMatchObject({ kind: 'refused', reason, sighting: { protocol: null } });
     expect(look('', true)).toMatchObject({ kind: 'refused', reason, sighting: { protocol: null } });
+  });
+
+  test.each(refusals)('S05: %s refuses at once while no name is being proved', (_, routes, reason) => {
+    const { first } = lookerWhile(false, 80, ordering(), ...routes);
+    expect(first).toMatchObject({ kind: 'refused', reason });
   });
 
   test.each(refusals)('S05: %s refuses at once where no validation can come', (_, routes, reason) => {

@@ -1,7 +1,14 @@
 /** Ring 1, I13: every (state, fact) pair has a verdict, and the verdicts are the compiled table's. */
 import { describe, expect, test } from 'vitest';
+import type { Candidate } from '../../src/machines/chart/compile.ts';
+import type { ConnectionCommand } from '../../src/machines/connection/commands.ts';
 import { connectionTable } from '../../src/machines/connection/connection-chart.ts';
-import { connectionFactTypes, type ConnectionFactType } from '../../src/machines/connection/events.ts';
+import type { ConnectionContext } from '../../src/machines/connection/context.ts';
+import {
+  connectionFactTypes,
+  type ConnectionFact,
+  type ConnectionFactType,
+} from '../../src/machines/connection/events.ts';
 import {
   connectionLeaves,
   verdictOf,
@@ -21,8 +28,18 @@ function handling(
   const found = connectionTable.leaves[connectionTable.leafByName.get(leaf) ?? -1];
   const candidates = found === undefined || found.isFinal ? [] : (found.candidates.get(fact) ?? []);
   const guards = candidates.flatMap(({ guardName }) => (guardName === null ? [] : [guardName]));
-  if (candidates.length === 0) return { how: 'never', guards };
+  const [first] = candidates;
+  if (first === undefined || isForbidden(first)) return { how: 'never', guards };
   return { how: candidates.some(({ guard }) => guard === null) ? 'always' : 'sometimes', guards };
+}
+
+/** Written down so that no parent's transition is taken: nothing is done, and nowhere is gone. */
+function isForbidden({
+  guard,
+  operations,
+  isExternal,
+}: Candidate<ConnectionContext, ConnectionFact, ConnectionCommand>): boolean {
+  return guard === null && operations.length === 0 && !isExternal;
 }
 
 function isNever(verdict: Verdict): verdict is Extract<Verdict, { readonly ignored: string }> {

@@ -4,7 +4,7 @@
  * The tables say for every state, from the outside, what may exist in it; a chart that differs from them breaks a law.
  * Read first: `certificate-walker.ts`.
  */
-import { restMs } from '../../src/machines/certificate/context.ts';
+import { restMs, unreachedMs } from '../../src/machines/certificate/context.ts';
 import { certificateDeadlines, hourMs } from '../../src/machines/certificate/delays.ts';
 import type { CertificateFact } from '../../src/machines/certificate/events.ts';
 import {
@@ -116,18 +116,23 @@ export const certificateLaws = {
       if (before === null || !(isAttempt(before.leaf) || before.leaf === 'MISSING.LOOKING')) return true;
       if (input === 'lock.lost' && !isAttempt(before.leaf)) return true;
       const isFailure =
-        input === 'attempt.failed' || input === 'lock.lost' || (input.startsWith('after ') && input !== 'after poll');
+        input === 'attempt.failed' ||
+        (input === 'authority.unreached' && before.leaf.endsWith('.ORDERING')) ||
+        input === 'lock.lost' ||
+        (input.startsWith('after ') && input !== 'after poll');
       if (!isFailure) return true;
       const side = before.leaf.endsWith('.SAVING') ? 'VALID' : sideOf(before.leaf);
       return after.leaf === `${side}.BACKING_OFF` && names(step).includes('deferOthers');
     },
   },
   'others are told to wait exactly when something failed, and the wait is as long as ours': {
-    holds: ({ after, commands }) =>
+    holds: ({ after, commands, input }) =>
       commands.every(
         (command) =>
           command.type !== 'deferOthers' ||
-          (after.leaf.endsWith('BACKING_OFF') && command.waitMs >= restMs && command.failures > 0),
+          (after.leaf.endsWith('BACKING_OFF') &&
+            command.waitMs >= (input === 'authority.unreached' ? unreachedMs : restMs) &&
+            command.failures > 0),
       ),
   },
   'an attempt, and each of its phases, begins its polls anew': {
@@ -144,9 +149,9 @@ export const certificateLaws = {
   'whatever begins to serve forgets the failures before it, and rests for a minute or two by chance': {
     holds: (step) => {
       if (!names(step).includes('serveCertificate') || step.after.leaf !== 'VALID.SETTLED') return true;
-      const { failures, waitMs, renewMs, chance } = step.after.persisted.snapshot.context;
+      const { failures, unreached, waitMs, renewMs, chance } = step.after.persisted.snapshot.context;
       const isDrawn = chance !== step.before?.persisted.snapshot.context.chance;
-      return failures === 0 && waitMs === 0 && renewMs >= restMs && renewMs <= 2 * restMs && isDrawn;
+      return failures === 0 && unreached === 0 && waitMs === 0 && renewMs >= restMs && renewMs <= 2 * restMs && isDrawn;
     },
   },
   'a wait of more than an hour goes on, an hour less; any other is over': {
@@ -220,6 +225,7 @@ const edges: readonly (readonly [from: string, on: string, to: string])[] = [
   ['.ORDERING', 'order.pending', 'FINALISING.WAITING'],
   ['.ORDERING', 'order.issued', 'FINALISING.FETCHING'],
   ['.ORDERING', 'certificate.issued', 'SAVING'],
+  ['.ORDERING', 'authority.unreached', 'BACKING_OFF'],
   ['.CHALLENGING.PUBLISHING', 'challenges.published', 'CHALLENGING.ASKING'],
   ['.CHALLENGING.PUBLISHING', 'order.ready', 'FINALISING.REQUESTING'],
   ['.CHALLENGING.ASKING', 'order.pending', 'CHALLENGING.WAITING'],
@@ -265,24 +271,36 @@ const toOrdering: readonly CertificateFact[] = [
   { type: 'certificate.absent' },
 ];
 
-/** How long the waits are after so many failures in a row. */
+/** How long the waits are after the same failure so often in a row. */
 export function failureLengths(
   table: CertificateTable,
   random: number,
-  afterMs: number | null,
+  failure: CertificateFact,
   count: number,
 ): readonly number[] {
-  const lengths: number[] = [];
+  return lengthsOf(
+    table,
+    random,
+    Array.from({ length: count }, () => failure),
+  );
+}
+
+/** How long the waits are after these failures of the order, in a row. */
+export function lengthsOf(
+  table: CertificateTable,
+  random: number,
+  failures: readonly CertificateFact[],
+): readonly number[] {
   let step = through(table, random, ...toOrdering);
-  for (let index = 0; index < count; index += 1) {
-    step = takeStep(table, step.after, { type: 'attempt.failed', afterMs });
-    lengths.push(step.after.persisted.snapshot.context.waitMs);
+  return failures.map((failure) => {
+    step = takeStep(table, step.after, failure);
+    const { waitMs } = step.after.persisted.snapshot.context;
     for (let left = 800; left > 0 && step.after.leaf.endsWith('BACKING_OFF'); left -= 1) {
       step = takeStep(table, step.after, 'backOff');
     }
     for (const fact of toOrdering.slice(1)) step = takeStep(table, step.after, fact);
-  }
-  return lengths;
+    return waitMs;
+  });
 }
 
 /** How long one wait really is, timer by timer. */

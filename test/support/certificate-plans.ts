@@ -40,7 +40,7 @@ export interface TestBook extends AsyncDisposable {
 export async function bookOf(
   clock: Clock,
   plans: readonly TlsPlan[],
-  parts: Partial<Pick<BookOptions, 'auto' | 'development'>> = {},
+  parts: Partial<Pick<BookOptions, 'auto' | 'development' | 'wanted'>> = {},
 ): Promise<TestBook> {
   const events: CertificateEvent[] = [];
   let wake = (): void => {};

@@ -93,7 +93,7 @@ export function takeStep(
   const commands: CertificateCommand[] = [];
   const complaints: string[] = [];
   const armings: { readonly name: string; readonly delayMs: number }[] = [];
-  let world = before?.world ?? nothing;
+  let world = worldAt(before, input);
   let isReady = before === null;
   const timersOf = (leaf: string) => table.leaves[table.leafByName.get(leaf) ?? -1]?.timers ?? [];
   const clock = new StillClock((delayMs, slot) => {
@@ -133,6 +133,13 @@ export function takeStep(
   const fact = typeof input === 'string' ? null : input;
   const said = typeof input === 'string' ? `after ${input}` : input.type;
   return { before, input: said, fact, after, commands, armings, complaints };
+}
+
+/** Whoever says that the CA was not reached has ordered nothing. */
+function worldAt(before: CertificatePlace | null, input: CertificateFact | string): CertificateWorld {
+  if (before === null) return nothing;
+  const isUnsent = typeof input !== 'string' && input.type === 'authority.unreached';
+  return isUnsent && before.leaf.endsWith('.ORDERING') ? { ...before.world, isFresh: false } : before.world;
 }
 
 /** The commands that are answered, or cancelled. */

@@ -16,6 +16,8 @@ import type { ConnectionLeaf } from '../../src/machines/connection/verdicts.ts';
 export interface Configuration {
   readonly name: string;
   readonly attemptsMax: number;
+  /** True: the listener looks for a PROXY header first. */
+  readonly expectsProxyHeader: boolean;
   /** True: legs may die without a word, and only a look at them tells. */
   readonly hasSilentDeaths: boolean;
   readonly listenerTimeouts: Timeouts;
@@ -45,6 +47,8 @@ export interface Switches {
   readonly hasSilentDeaths: boolean;
   /** Left out: no. */
   readonly hasPing?: boolean;
+  /** Left out: no. */
+  readonly expectsProxyHeader?: boolean;
 }
 
 /** What a report of activity says, and what the facts that carry an age say. Milliseconds. */
@@ -64,6 +68,7 @@ const listenerNumbers = {
   sniff: 100,
   dial: 51,
   dialBudget: 151,
+  queue: 31,
   backoff: 7,
   halfClosed: 301,
   flush: 201,
@@ -75,6 +80,7 @@ const routeNumbers = {
   sniff: 101,
   dial: 50,
   dialBudget: 150,
+  queue: 30,
   backoff: 5,
   halfClosed: 300,
   flush: 200,
@@ -88,7 +94,7 @@ const tunnelNumbers = { ...routeNumbers, admission: 13, halfClosed: 303, flush: 
 
 export function configurationOf(switches: Switches): Configuration {
   const { attemptsMax, isServerFirst, isIdleInfinite, hasHalfClosedMax, hasLifetime, hasSilentDeaths } = switches;
-  const hasPing = switches.hasPing ?? false;
+  const { hasPing = false, expectsProxyHeader = false } = switches;
   const timeouts = (numbers: typeof routeNumbers, base: number, isBounded = hasLifetime): Timeouts => ({
     ...defaultTimeouts,
     ...numbers,
@@ -105,10 +111,12 @@ export function configurationOf(switches: Switches): Configuration {
     ...(hasLifetime ? ['lifetime'] : []),
     ...(hasSilentDeaths ? ['silent deaths'] : []),
     ...(hasPing ? ['ping'] : []),
+    ...(expectsProxyHeader ? ['PROXY header'] : []),
   ];
   return {
     name: said.join(', '),
     attemptsMax,
+    expectsProxyHeader,
     hasSilentDeaths,
     listenerTimeouts: timeouts(listenerNumbers, 1),
     routeTimeouts: timeouts(routeNumbers, 0),
@@ -167,6 +175,19 @@ export const pingConfigurations: readonly Configuration[] = both.flatMap((isIdle
   ),
 );
 
+/** Worlds in which somebody in front of the client says who it is. After that they are as the others are. */
+export const headerConfigurations: readonly Configuration[] = both.map((isServerFirst) =>
+  configurationOf({
+    attemptsMax: 1,
+    isServerFirst,
+    isIdleInfinite: false,
+    hasHalfClosedMax: false,
+    hasLifetime: false,
+    hasSilentDeaths: isServerFirst,
+    expectsProxyHeader: true,
+  }),
+);
+
 /** Few walks that together arm every deadline and leave every deadline off that can be: enough to judge a mutation. */
 export const decisiveConfigurations: readonly Configuration[] = [
   configurationOf({
@@ -177,6 +198,7 @@ export const decisiveConfigurations: readonly Configuration[] = [
     hasLifetime: true,
     hasSilentDeaths: false,
     hasPing: true,
+    expectsProxyHeader: true,
   }),
   configurationOf({
     attemptsMax: 1,
@@ -198,6 +220,8 @@ function isOptional(name: DelayName): name is Optional {
 /** The declared table: exactly these deadlines hold a connection in a leaf. Written by hand, from the specification. */
 const declared: Readonly<Record<ConnectionLeaf, readonly DelayName[]>> = {
   ACCEPTED: ['admission'],
+  'SNIFFING.PROXY_HEADER': ['sniff'],
+  'SNIFFING.IDENTIFIED': ['sniff'],
   'SNIFFING.SILENT': ['sniff', 'serverFirst'],
   'SNIFFING.PREFACE': ['sniff'],
   'SNIFFING.SERVER_FIRST': ['sniff'],
@@ -205,6 +229,7 @@ const declared: Readonly<Record<ConnectionLeaf, readonly DelayName[]>> = {
   'SNIFFING.INNER_SILENT': ['sniff', 'serverFirst'],
   'SNIFFING.INNER_PREFACE': ['sniff'],
   'SNIFFING.INNER_SERVER_FIRST': ['sniff'],
+  'DIALING.QUEUED': ['dialBudget', 'queue'],
   'DIALING.ATTEMPTING.RESOLVING': ['dialBudget', 'dial'],
   'DIALING.ATTEMPTING.CONNECTING': ['dialBudget', 'dial'],
   'DIALING.ATTEMPTING.SECURING': ['dialBudget', 'dial'],
@@ -252,6 +277,7 @@ function pingDelayMs({
 export function reachableLeaves(configuration: Configuration): readonly ConnectionLeaf[] {
   const leaves: readonly ConnectionLeaf[] = leavesOf(declared);
   return leaves.filter((leaf) => {
+    if (leaf === 'SNIFFING.PROXY_HEADER') return configuration.expectsProxyHeader;
     if (leaf.endsWith('SERVER_FIRST')) return configuration.listenerTimeouts.serverFirst !== null;
     if (leaf === 'DIALING.BACKING_OFF') return configuration.attemptsMax > 1;
     if (leaf.endsWith('.IDLING')) return configuration.routeTimeouts.idle !== null;

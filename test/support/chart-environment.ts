@@ -24,6 +24,12 @@ export function happen(environment: Environment, fact: ConnectionFact, { attempt
     case 'admission.refused':
       world.admission = 'refused';
       return cause(world, fact.reason);
+    case 'proxyHeader.read':
+      world.header = 'read';
+      return;
+    case 'client.identified':
+      world.identity = 'known';
+      return;
     case 'preface.received':
       world.hasSpoken = true;
       world.isPrefaceTold = true;
@@ -35,18 +41,30 @@ export function happen(environment: Environment, fact: ConnectionFact, { attempt
       world.keepsHalfOpen = fact.keepHalfOpen;
       world.serves = fact.serves;
       world.inForce = 'route';
+      world.isInQueue = fact.waits;
       if (fact.serves !== 'upstream') world.ageMs = fact.ageMs;
       return;
     case 'sniff.failed':
       world.sniffed = 'failed';
       return refusal(world, fact.reason, fact.answerable);
     case 'tls.chosen':
-      world.handshake = 'underway';
+      world.handshake = 'chosen';
       world.isAnswerable = false;
       return;
     case 'tls.secured':
       world.handshake = 'done';
       return beginInside(world);
+    case 'place.granted':
+      world.isInQueue = false;
+      return;
+    case 'place.lost':
+      world.isInQueue = false;
+      return refusal(world, fact.reason, world.isAnswerable);
+    case 'dial.postponed':
+      world.isInQueue = true;
+      world.upstream = 'absent';
+      world.attempts -= 1;
+      return;
     case 'dial.resolved':
       world.isResolved = true;
       return;
@@ -156,6 +174,7 @@ export function deadlinePasses(
       world.isOver = true;
       return;
     case 'sniff':
+    case 'queue':
     case 'dialBudget':
       return refusal(world, `timeout.${name}`, world.isAnswerable);
     case 'dial':
@@ -188,15 +207,21 @@ export function carryOut(world: Environment, command: ConnectionCommand, configu
   return complaint;
 }
 
-function complaintOf(world: Environment, command: ConnectionCommand, { attemptsMax }: Configuration): string | null {
+function complaintOf(
+  world: Environment,
+  command: ConnectionCommand,
+  { attemptsMax, expectsProxyHeader }: Configuration,
+): string | null {
   switch (command.type) {
+    case 'readProxyHeader':
+    case 'identify':
     case 'peek':
     case 'stopPeeking':
     case 'secure':
     case 'routeServerFirst':
-      return complaintOfGreeting(world, command.type);
+      return complaintOfGreeting(world, command.type, expectsProxyHeader);
     case 'dial':
-      if (world.sniffed !== 'routed' || world.upstream !== 'absent') return 'dial out of turn';
+      if (world.sniffed !== 'routed' || world.upstream !== 'absent' || world.isInQueue) return 'dial out of turn';
       if (command.attempt !== world.attempts + 1 || command.attempt > attemptsMax) return `dial ${command.attempt}`;
       return unless(world.firstCause === null, `dial after ${String(world.firstCause)}`);
     case 'refuse':
@@ -205,6 +230,7 @@ function complaintOf(world: Environment, command: ConnectionCommand, { attemptsM
     case 'release':
       return unless(command.reason === world.firstCause, `release for another reason than ${String(world.firstCause)}`);
     case 'cancelDial':
+    case 'leaveQueue':
       return null;
     case 'serve':
     case 'lastExchange':
@@ -219,16 +245,27 @@ function complaintOf(world: Environment, command: ConnectionCommand, { attemptsM
 
 /** The commands of SNIFFING. */
 function complaintOfGreeting(
-  { admission, isPeeking, sniffed, handshake, isPrefaceTold, isServerFirstDue }: Environment,
-  type: 'peek' | 'stopPeeking' | 'secure' | 'routeServerFirst',
+  { admission, header, identity, isPeeking, sniffed, handshake, isPrefaceTold, isServerFirstDue }: Environment,
+  type: 'readProxyHeader' | 'identify' | 'peek' | 'stopPeeking' | 'secure' | 'routeServerFirst',
+  expectsProxyHeader: boolean,
 ): string | null {
   switch (type) {
+    case 'readProxyHeader':
+      return unless(expectsProxyHeader && admission === 'granted' && header === 'unread', 'readProxyHeader twice');
+    case 'identify':
+      return unless(
+        admission === 'granted' && identity === 'unasked' && (header === 'read') === expectsProxyHeader,
+        'identify out of turn',
+      );
     case 'peek':
-      return unless(admission === 'granted' && !isPeeking && sniffed === 'nothing', 'peek out of turn');
+      return unless(identity === 'known' && !isPeeking && sniffed === 'nothing', 'peek out of turn');
     case 'stopPeeking':
-      return unless(isPeeking || handshake === 'underway', 'stopPeeking without a peek');
+      return unless(
+        isPeeking || handshake === 'underway' || header === 'underway' || identity === 'asked',
+        'stopPeeking without a peek',
+      );
     case 'secure':
-      return unless(handshake === 'underway' && !isPeeking, 'secure out of turn');
+      return unless(handshake === 'chosen' && !isPeeking, 'secure out of turn');
     default:
       return unless(isPeeking && !isPrefaceTold && isServerFirstDue, 'routeServerFirst out of turn');
   }
@@ -257,6 +294,15 @@ function complaintOfJoined(world: Environment, type: ConnectionCommand['type']):
 
 function obey(world: Environment, command: ConnectionCommand): void {
   switch (command.type) {
+    case 'readProxyHeader':
+      world.header = 'underway';
+      return;
+    case 'identify':
+      world.identity = 'asked';
+      return;
+    case 'leaveQueue':
+      world.isInQueue = false;
+      return;
     case 'peek':
       world.isPeeking = true;
       if (world.handshake === 'underway') world.handshake = 'done';
@@ -266,6 +312,7 @@ function obey(world: Environment, command: ConnectionCommand): void {
       return;
     case 'stopPeeking':
       world.isPeeking = false;
+      if (world.header === 'underway') world.header = 'read';
       return;
     case 'routeServerFirst':
       world.isServerFirstAsked = true;

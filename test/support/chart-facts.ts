@@ -17,6 +17,7 @@ export function truthfulFacts(environment: Environment, configuration: Configura
   if (environment.releases > 0) return [];
   return [
     ...admissionFacts(environment),
+    ...introductionFacts(environment),
     ...sniffFacts(environment, configuration),
     ...dialFacts(environment),
     ...endFacts(environment),
@@ -34,6 +35,14 @@ function admissionFacts({ admission }: Environment): readonly ConnectionFact[] {
     : [];
 }
 
+/** What is told before the client's own bytes are looked at. A header may be broken, or of somebody who may not send one. */
+function introductionFacts({ header, identity, sniffed, downstream }: Environment): readonly ConnectionFact[] {
+  if (sniffed !== 'nothing' || downstream === 'failed') return [];
+  const failed = { type: 'sniff.failed', answerable: false } as const;
+  if (header === 'underway') return [{ type: 'proxyHeader.read' }, { ...failed, reason: 'downstream.malformed' }];
+  return identity === 'asked' ? [{ type: 'client.identified' }, { ...failed, reason: 'refused.rate' }] : [];
+}
+
 function sniffFacts(
   environment: Environment,
   { routeTimeouts, attemptsMax }: Configuration,
@@ -49,10 +58,13 @@ function sniffFacts(
     attemptsMax,
     keepHalfOpen: false,
     answerable: true,
+    waits: false,
   } as const;
   return [
     ...truths.flatMap((answerable) =>
-      truths.map((keepHalfOpen) => ({ ...routed, serves: 'upstream', keepHalfOpen, answerable }) as const),
+      truths.flatMap((keepHalfOpen) =>
+        truths.map((waits) => ({ ...routed, serves: 'upstream', keepHalfOpen, answerable, waits }) as const),
+      ),
     ),
     { ...routed, serves: 'http' },
     { ...routed, serves: 'handler' },
@@ -74,9 +86,11 @@ const handshakeFacts: readonly ConnectionFact[] = [
   { type: 'sniff.failed', reason: 'handler.failed', answerable: false },
 ];
 
-function dialFacts({ upstream, isResolved, isSecuring }: Environment): readonly ConnectionFact[] {
+function dialFacts({ upstream, isResolved, isSecuring, isInQueue }: Environment): readonly ConnectionFact[] {
+  if (isInQueue) return [{ type: 'place.granted' }, { type: 'place.lost', reason: 'refused.capacity' }];
   if (upstream !== 'opening') return [];
   return [
+    ...(isResolved || isSecuring ? [] : [{ type: 'dial.postponed' } as const]),
     ...(isResolved ? [] : [{ type: 'dial.resolved' } as const]),
     ...(isSecuring ? [] : [{ type: 'dial.connected' } as const]),
     { type: 'dial.succeeded', ageMs: agesMs['dial.succeeded'] },
@@ -152,7 +166,8 @@ function flushFacts(environment: Environment): readonly ConnectionFact[] {
 export function staleFacts(environment: Environment, { listenerTimeouts }: Configuration): readonly ConnectionFact[] {
   const isClosed = environment.releases > 0;
   const unless = (isTimely: boolean, ...facts: readonly ConnectionFact[]) => (isTimely && !isClosed ? [] : facts);
-  const { upstream, isPeeking, handshake, isSplicing, isRefusing, service, isExchangeLive } = environment;
+  const { upstream, header, identity, isPeeking, handshake, isSplicing, isRefusing, service, isExchangeLive } =
+    environment;
   const stale = { timeouts: listenerTimeouts, ageMs: 77, answerable: true } as const;
   return [
     ...unless(
@@ -163,14 +178,21 @@ export function staleFacts(environment: Environment, { listenerTimeouts }: Confi
     ...unless(isPeeking, { type: 'preface.received', answerable: !environment.isAnswerable }),
     ...unless(isPeeking && handshake === 'none', { type: 'tls.chosen' }),
     ...unless(handshake === 'underway', { type: 'tls.secured' }),
+    ...unless(header === 'underway', { type: 'proxyHeader.read' }),
+    ...unless(identity === 'asked', { type: 'client.identified' }),
     ...unless(
-      // A peek that is over tells nobody, and a handshake that found no certificate answers as a peek does.
-      isPeeking || handshake === 'underway',
-      ...(['upstream', 'http', 'handler'] as const).map(
-        (serves) => ({ type: 'sniff.routed', serves, attemptsMax: 9, keepHalfOpen: true, ...stale }) as const,
-      ),
-      { type: 'sniff.failed', reason: 'refused.protocol', answerable: true },
+      isPeeking,
+      ...(['upstream', 'http', 'handler'] as const).map((serves) => ({ ...routedLate, ...stale, serves })),
+      { ...routedLate, ...stale, serves: 'upstream', waits: true },
     ),
+    // A peek that is over tells nobody; what comes before it, and a handshake without a certificate, answer as it does.
+    ...unless(isPeeking || handshake === 'underway' || header === 'underway' || identity === 'asked', {
+      type: 'sniff.failed',
+      reason: 'refused.protocol',
+      answerable: true,
+    }),
+    ...unless(environment.isInQueue, { type: 'place.granted' }, { type: 'place.lost', reason: 'refused.rate' }),
+    ...unless(upstream === 'opening' && !environment.isResolved && !environment.isSecuring, { type: 'dial.postponed' }),
     ...unless(
       upstream === 'opening',
       { type: 'dial.resolved' },
@@ -201,6 +223,8 @@ export function staleFacts(environment: Environment, { listenerTimeouts }: Confi
   ];
 }
 
+const routedLate = { type: 'sniff.routed', attemptsMax: 9, keepHalfOpen: true, waits: false } as const;
+
 const lateFacts: readonly ConnectionFact[] = [
   { type: 'downstream.ended', heldBytes: 0, ageMs: 77 },
   { type: 'downstream.ended', heldBytes: 5, ageMs: 77 },
@@ -214,21 +238,26 @@ export function everyFact(configuration: Configuration): readonly ConnectionFact
   const { listenerTimeouts, routeTimeouts, servedTimeouts, tunnelTimeouts, attemptsMax } = configuration;
   const { tunnelPingMs: pingMs } = configuration;
   const routed = { type: 'sniff.routed', ageMs: agesMs['sniff.routed'], attemptsMax } as const;
-  const plain = { ...routed, timeouts: routeTimeouts, keepHalfOpen: false, answerable: false } as const;
+  const plain = { ...routed, timeouts: routeTimeouts, keepHalfOpen: false, answerable: false, waits: false } as const;
   const finished = { type: 'service.finished', timeouts: servedTimeouts, ageMs: agesMs['service.finished'] } as const;
   return [
     { type: 'admission.granted' },
     { type: 'admission.refused', reason: 'refused.address' },
+    { type: 'proxyHeader.read' },
+    { type: 'client.identified' },
     { type: 'preface.received', answerable: true },
     { type: 'preface.received', answerable: false },
     { ...plain, serves: 'upstream' },
-    { ...routed, serves: 'upstream', timeouts: listenerTimeouts, keepHalfOpen: true, answerable: true },
+    { ...plain, serves: 'upstream', timeouts: listenerTimeouts, keepHalfOpen: true, answerable: true, waits: true },
     { ...plain, serves: 'http' },
     { ...plain, serves: 'handler' },
     { type: 'sniff.failed', reason: 'refused.route', answerable: true },
     { type: 'sniff.failed', reason: 'route.blocked', answerable: false },
     { type: 'tls.chosen' },
     { type: 'tls.secured' },
+    { type: 'place.granted' },
+    { type: 'place.lost', reason: 'refused.capacity' },
+    { type: 'dial.postponed' },
     { type: 'dial.resolved' },
     { type: 'dial.connected' },
     { type: 'dial.succeeded', ageMs: agesMs['dial.succeeded'] },

@@ -22,9 +22,9 @@ export const subject = subjectOf(connectionTable);
 
 export function maker(
   interpreter: InterpreterName,
-  { listenerTimeouts }: Configuration,
+  { listenerTimeouts: timeouts, expectsProxyHeader }: Configuration,
 ): Maker<ConnectionFact, ConnectionCommand> {
-  return (clock, host) => createConnectionChart(interpreter, { timeouts: listenerTimeouts }, clock, host);
+  return (clock, host) => createConnectionChart(interpreter, { timeouts, expectsProxyHeader }, clock, host);
 }
 
 export function beginBoth(configuration: Configuration): readonly [ConnectionRun, ConnectionRun] {

@@ -7,14 +7,9 @@
 import { declaredDeadlines } from './chart-configurations.ts';
 import { isPutOffByBytes } from './chart-environment.ts';
 import { owesFlushed } from './chart-facts.ts';
-import type { Place, Step } from './chart-step.ts';
+import { beginningLaws } from './chart-laws-beginning.ts';
+import { isUnchanged, type Law, type Place, type Step } from './chart-step.ts';
 import { isGone, isLive, type Environment } from './chart-world.ts';
-
-export interface Law {
-  readonly scope: 'truth' | 'always';
-  readonly applies: (step: Step) => boolean;
-  readonly holds: (step: Step) => boolean;
-}
 
 const waiting = 'ESTABLISHED.HTTP.WAITING';
 const busy = 'ESTABLISHED.HTTP.BUSY';
@@ -69,12 +64,7 @@ export const laws = {
       !after.leaf.endsWith('.IDLING') &&
       after.state === before?.state,
   },
-  'a peek exists only in SNIFFING': {
-    scope: 'always',
-    applies: anyStep,
-    holds: ({ after }) =>
-      after.world.isPeeking === (after.state === 'SNIFFING' && after.leaf !== 'SNIFFING.TLS_HANDSHAKE'),
-  },
+  ...beginningLaws,
   'a pending upstream exists only in ATTEMPTING': {
     scope: 'always',
     applies: anyStep,
@@ -304,7 +294,8 @@ export const laws = {
   },
   'a silent client is routed when the server speaks first': {
     scope: 'always',
-    applies: ({ input }) => input?.kind === 'deadline' && input.name === 'serverFirst',
+    applies: ({ before, input }) =>
+      input?.kind === 'deadline' && input.name === 'serverFirst' && before !== null && !hasSilentLeg(before.world),
     holds: ({ commands }) => commands.length === 1 && commands[0]?.type === 'routeServerFirst',
   },
   'the server-first deadline ends when the client speaks': {
@@ -374,14 +365,4 @@ function isHalfDead({ downstream, upstream }: Environment): boolean {
 
 function isTold(input: Step['input'], type: string): boolean {
   return input?.kind === 'fact' && input.fact.type === type && !input.isStale;
-}
-
-function isUnchanged({ before, after, commands, armings }: Step): boolean {
-  return before !== null && commands.length === 0 && armings.length === 0 && isSameRest(before, after);
-}
-
-function isSameRest(before: Place, after: Place): boolean {
-  return (
-    before.leaf === after.leaf && before.context === after.context && before.deadlines.length === after.deadlines.length
-  );
 }

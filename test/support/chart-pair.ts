@@ -57,6 +57,8 @@ export class RecordingHost<Fact, Command> {
   }
 }
 
+type Both<Fact, Command> = readonly [Run<Fact, Command>, Run<Fact, Command>];
+
 export type Maker<Fact, Command> = (clock: ChartTestClock, host: RecordingHost<Fact, Command>) => Chart<unknown, Fact>;
 
 export function begin<Fact, Command>(maker: Maker<Fact, Command>): Run<Fact, Command> {
@@ -143,19 +145,30 @@ export function play<Fact, Command>(
 }
 
 /**
- * Plays moves that are known to be the same in both, and compares after one more: what it did, and the whole log of it all.
- * Answers the difference, or null.
+ * Plays moves that are known to be the same in both, and compares after one more, for each of `moves`: what it did, and the
+ * whole log of it all. A pair in which nothing has happened is where it was, and takes the next move. Answers the first
+ * difference, or null.
  */
-export function playLast<Fact, Command>(
-  one: Run<Fact, Command>,
-  other: Run<Fact, Command>,
+export function playEach<Fact, Command>(
+  beginBoth: () => Both<Fact, Command>,
   known: readonly Move<Fact>[],
-  move: Move<Fact>,
+  moves: readonly Move<Fact>[],
 ): string | null {
-  for (const each of [...known, move]) {
-    make(one, each);
-    make(other, each);
+  let there: Both<Fact, Command> | null = null;
+  for (const move of moves) {
+    const pair: Both<Fact, Command> = there ?? playedOn(beginBoth(), known);
+    const [one, other] = pair;
+    const before = JSON.stringify(visible(one, 0));
+    make(one, move);
+    make(other, move);
+    const found = difference(one, other, 0);
+    if (found !== null) return `after the last move of ${JSON.stringify([...known, move])}:\n${found}`;
+    there = JSON.stringify(visible(one, 0)) === before ? pair : null;
   }
-  const found = difference(one, other, 0);
-  return found === null ? null : `after the last move of ${JSON.stringify([...known, move])}:\n${found}`;
+  return null;
+}
+
+function playedOn<Fact, Command>(pair: Both<Fact, Command>, moves: readonly Move<Fact>[]): Both<Fact, Command> {
+  for (const move of moves) for (const run of pair) make(run, move);
+  return pair;
 }

@@ -12,6 +12,7 @@ import { initialContext, type ConnectionContext } from '../../src/machines/conne
 import type { DelayName } from '../../src/machines/connection/delays.ts';
 import type { ConnectionFact } from '../../src/machines/connection/events.ts';
 import { connectionLeaves, type ConnectionLeaf } from '../../src/machines/connection/verdicts.ts';
+import { letterOf } from './letters.ts';
 import { expectedDelayMs, quietMs, timeoutsOf, type Configuration } from './chart-configurations.ts';
 import { carryOut, deadlinePasses, happen } from './chart-environment.ts';
 import { initialEnvironment, type Environment, type Side } from './chart-world.ts';
@@ -64,6 +65,13 @@ export interface Step {
   readonly armedCount: number;
 }
 
+/** What must be so after every step that it applies to. */
+export interface Law {
+  readonly scope: 'truth' | 'always';
+  readonly applies: (step: Step) => boolean;
+  readonly holds: (step: Step) => boolean;
+}
+
 /** A compiled table and its interpreter. */
 export interface Subject {
   readonly table: ConnectionTable;
@@ -83,6 +91,10 @@ export function takeStep(
   input: Input | null,
 ): Step {
   const { table, charts } = subject;
+  if (before !== null && input?.kind === 'fact' && !isHeard(table, before.leaf, input.fact.type)) {
+    return unheard(configuration, isTruthful, before, input);
+  }
+  const { listenerTimeouts: timeouts, expectsProxyHeader } = configuration;
   const world: Environment = { ...(before?.world ?? initialEnvironment) };
   const commands: ConnectionCommand[] = [];
   const complaints: string[] = [];
@@ -93,9 +105,9 @@ export function takeStep(
   };
   const clock = new StillClock((delayMs, slot) => {
     const name = nameInSlot(table, chart.leaf, slot);
-    const timeouts = timeoutsOf(configuration, world.inForce);
     const pingMs = world.inForce === 'tunnel' ? configuration.tunnelPingMs : null;
-    const circumstances = { ...world, timeouts, pingMs, attempt: world.attempts };
+    const inForce = timeoutsOf(configuration, world.inForce);
+    const circumstances = { ...world, timeouts: inForce, pingMs, attempt: world.attempts };
     armings.push({ name, delayMs, expectedMs: expectedDelayMs(name, circumstances) });
   });
   const host = {
@@ -118,14 +130,12 @@ export function takeStep(
     if (given.kind === 'deadline') clock.fire(slotOf(table, chart.leaf, given.id));
     if (given.kind !== 'fact') return;
     if (isTruthful && !given.isStale) happen(world, given.fact, configuration);
-    // A liar's word is no truth, but whom it names is who gets the stream.
-    if (!isTruthful && (world.isPeeking || world.handshake === 'underway') && given.fact.type === 'sniff.routed')
-      world.serves = given.fact.serves;
+    if (!isTruthful) believe(world, given.fact);
     chart.send(given.fact);
   };
   const chart =
     before === null
-      ? charts.create(initialContext({ timeouts: configuration.listenerTimeouts }), clock, host)
+      ? charts.create(initialContext({ timeouts, expectsProxyHeader }), clock, host)
       : charts.restore(before.persisted, clock, host);
   chart.start();
   if (before !== null) armings.length = 0;
@@ -142,18 +152,86 @@ export function takeStep(
   return { configuration, before, input, after, commands, armings, complaints, armedCount: clock.armedCount };
 }
 
+/** A leaf without a transition for a fact does nothing with it, as its interpreter would find out; only the world may change. */
+function unheard(
+  configuration: Configuration,
+  isTruthful: boolean,
+  before: Place,
+  input: Extract<Input, { readonly kind: 'fact' }>,
+): Step {
+  const nothing = { configuration, before, input, commands: none, armings: none, complaints: none } as const;
+  const armedCount = before.deadlines.length;
+  if (input.isStale) return { ...nothing, after: before, armedCount };
+  const world: Environment = { ...before.world };
+  if (isTruthful) happen(world, input.fact, configuration);
+  else believe(world, input.fact);
+  return { ...nothing, after: { ...before, world }, armedCount };
+}
+
+const none: readonly never[] = [];
+
+function isHeard(table: ConnectionTable, name: string, type: string): boolean {
+  const leaf = table.leaves[table.leafByName.get(name) ?? -1];
+  return leaf === undefined || leaf.isFinal || leaf.always.length > 0 || leaf.candidates.has(type);
+}
+
+/** A liar's word is no truth, but whom it names is who gets the stream. */
+function believe(environment: Environment, fact: ConnectionFact): void {
+  const world = environment;
+  if (world.isPeeking && fact.type === 'sniff.routed') world.serves = fact.serves;
+}
+
+/** True exactly when the two are known to be one without their keys: nothing has changed but by being copied. */
+export function isSamePlace(one: Place, other: Place): boolean {
+  if (one === other) return true;
+  if (one.leaf !== other.leaf || one.context !== other.context) return false;
+  return isSameWorld(one.world, other.world) && isSameTimers(one.persisted.timers, other.persisted.timers);
+}
+
+function isSameTimers(ones: PersistedConnection['timers'], others: PersistedConnection['timers']): boolean {
+  if (ones === others) return true;
+  return (
+    ones.length === others.length &&
+    ones.every(({ id, remainingMs }, index) => id === others[index]?.id && remainingMs === others[index]?.remainingMs)
+  );
+}
+
+const worldFields: readonly (keyof Environment)[] = Object.keys(initialEnvironment).filter(isWorldField);
+
+function isWorldField(name: string): name is keyof Environment {
+  return Object.hasOwn(initialEnvironment, name);
+}
+
+function isSameWorld(one: Environment, other: Environment): boolean {
+  for (const name of worldFields) if (one[name] !== other[name]) return false;
+  return true;
+}
+
 /**
  * Tells two places apart wherever the future of one can differ from the future of the other. In CLOSED, where nothing has
  * a future, only what would be wrong with it counts; the step that led there was judged with everything in sight.
  */
 export function keyOf({ leaf, context, persisted, world }: Place): string {
   if (leaf === 'CLOSED' && persisted.timers.length === 0) return [leaf, world.releases, context.reason].join();
+  let key = letterOf(leaf);
+  for (const name of worldFields) key += letterOf(world[name]);
   const { timeouts, attempt, attemptsMax, keepHalfOpen, answerable, serves, quietMs: quiet, ageMs, reason } = context;
-  const remembered = [timeouts.admission, attempt, attemptsMax, keepHalfOpen, answerable, serves, quiet, ageMs, reason];
-  remembered.push(context.pingMs, context.pingedMs);
-  const timers = persisted.timers.map(({ id, remainingMs }) => `${id}:${remainingMs}`);
-  const around: readonly unknown[] = Object.values(world);
-  return [leaf, ...around, ...remembered, ...timers].join();
+  key += letterOf(timeouts.admission) + letterOf(attempt) + letterOf(attemptsMax) + letterOf(keepHalfOpen);
+  key += letterOf(answerable) + letterOf(serves) + letterOf(quiet) + letterOf(ageMs) + letterOf(reason);
+  key += letterOf(context.pingMs) + letterOf(context.pingedMs);
+  for (const { id, remainingMs } of persisted.timers) key += letterOf(id) + letterOf(remainingMs);
+  return key;
+}
+
+/** True exactly when nothing came of a step but that the world may know more. */
+export function isUnchanged({ before, after, commands, armings }: Step): boolean {
+  return before !== null && commands.length === 0 && armings.length === 0 && isSameRest(before, after);
+}
+
+function isSameRest(before: Place, after: Place): boolean {
+  return (
+    before.leaf === after.leaf && before.context === after.context && before.deadlines.length === after.deadlines.length
+  );
 }
 
 /** One line for a person. */
@@ -238,6 +316,7 @@ const delayNames: Readonly<Record<DelayName, true>> = {
   serverFirst: true,
   dial: true,
   dialBudget: true,
+  queue: true,
   backoff: true,
   idling: true,
   ping: true,

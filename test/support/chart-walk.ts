@@ -10,7 +10,17 @@ import { reachableLeaves, type Configuration } from './chart-configurations.ts';
 import { everyFact, silentDeaths, staleFacts, truthfulFacts } from './chart-facts.ts';
 import { isEndOfExchange } from './chart-service.ts';
 import { lawNames, laws, type LawName } from './chart-laws.ts';
-import { keyOf, sayInput, takeStep, type Input, type Place, type Step, type Subject } from './chart-step.ts';
+import {
+  isSamePlace,
+  keyOf,
+  sayInput,
+  takeStep,
+  type Input,
+  type Law,
+  type Place,
+  type Step,
+  type Subject,
+} from './chart-step.ts';
 
 /** Laws about a walk as a whole. */
 export type WalkLaw = 'every leaf is visited' | 'deadlines alone lead to CLOSED';
@@ -45,6 +55,12 @@ export interface WalkOptions {
   readonly isHasty: boolean | Violation['law'];
 }
 
+interface JudgedLaw {
+  readonly name: LawName;
+  readonly law: Law;
+  tried: number;
+}
+
 /** The most places a walk may find: a chart that breaks a limit must end as a violation, not as a full memory. */
 const placesMax = 3_000;
 
@@ -52,7 +68,9 @@ export function walk(subject: Subject, configuration: Configuration, options: Wa
   const visits: Visit[] = [];
   const known = new Map<string, Visit>();
   const violations: Violation[] = [];
-  const tried = new Map<LawName, number>();
+  const judged: readonly JudgedLaw[] = lawNames
+    .filter((name) => options.isTruthful || laws[name].scope === 'always')
+    .map((name) => ({ name, law: laws[name], tried: 0 }));
   /** Edges of deadlines that pass in silence, the exchanges' own among them. */
   const passing: number[][] = [];
   let steps = 0;
@@ -60,11 +78,11 @@ export function walk(subject: Subject, configuration: Configuration, options: Wa
   const isEnough = () => isFound;
 
   const judge = (step: Step, from: Visit | null): void => {
-    for (const name of lawNames) {
-      const law = laws[name];
-      if ((law.scope === 'truth' && !options.isTruthful) || !law.applies(step)) continue;
-      tried.set(name, (tried.get(name) ?? 0) + 1);
-      if (law.holds(step)) continue;
+    for (const one of judged) {
+      if (!one.law.applies(step)) continue;
+      one.tried += 1;
+      if (one.law.holds(step)) continue;
+      const { name } = one;
       violations.push({ law: name, configuration: configuration.name, path: sayPath(from, step) });
       isFound ||= options.isHasty === true || options.isHasty === name;
     }
@@ -91,7 +109,7 @@ export function walk(subject: Subject, configuration: Configuration, options: Wa
       steps += 1;
       judge(step, visit);
       if (isEnough()) break;
-      const next = arrive(step, { visit, input });
+      const next = isSamePlace(step.after, visit.place) ? visit : arrive(step, { visit, input });
       if (isBroughtByTime(input, visit) && !isLookAtTheLegs(step, visit, next)) passing[index]?.push(next.index);
     }
   }
@@ -101,6 +119,7 @@ export function walk(subject: Subject, configuration: Configuration, options: Wa
     const last = visits.at(-1);
     if (visits.length >= placesMax && last !== undefined) violations.push(stranded(last, configuration));
   }
+  const tried = new Map(judged.filter((one) => one.tried > 0).map((one) => [one.name, one.tried]));
   return { configuration, visits, steps, violations, tried };
 }
 

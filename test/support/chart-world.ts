@@ -27,9 +27,13 @@ export interface Environment {
   hasUpstreamEnded: boolean;
   isSlotHeld: boolean;
   releases: number;
+  /** The PROXY header that comes first: not looked for yet, being looked for, or dealt with. */
+  header: 'unread' | 'underway' | 'read';
+  /** Who the client is: nobody asked, asked, or known. */
+  identity: 'unasked' | 'asked' | 'known';
   isPeeking: boolean;
-  /** TLS with the client: none (yet, or not any more of interest), being agreed on, or done. */
-  handshake: 'none' | 'underway' | 'done';
+  /** TLS with the client: none (yet, or not any more of interest), wanted, being agreed on, or done. */
+  handshake: 'none' | 'chosen' | 'underway' | 'done';
   /** What the sniffer has answered. */
   sniffed: 'nothing' | 'routed' | 'failed';
   /** Who it was routed to. */
@@ -48,6 +52,8 @@ export interface Environment {
   isServerFirstAsked: boolean;
   isAnswerable: boolean;
   keepsHalfOpen: boolean;
+  /** True exactly when the connection has a place in a queue, of its route or of the endpoints. */
+  isInQueue: boolean;
   attempts: number;
   isSplicing: boolean;
   hasEndedUpstream: boolean;
@@ -80,6 +86,8 @@ export const initialEnvironment: Environment = {
   hasUpstreamEnded: false,
   isSlotHeld: true,
   releases: 0,
+  header: 'unread',
+  identity: 'unasked',
   isPeeking: false,
   handshake: 'none',
   sniffed: 'nothing',
@@ -93,6 +101,7 @@ export const initialEnvironment: Environment = {
   isServerFirstAsked: false,
   isAnswerable: false,
   keepsHalfOpen: false,
+  isInQueue: false,
   attempts: 0,
   isSplicing: false,
   hasEndedUpstream: false,

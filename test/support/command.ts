@@ -6,6 +6,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { runCommandLine } from '../../src/cli/program.ts';
 
 export const repository = fileURLToPath(new URL('../../', import.meta.url));
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -43,9 +44,26 @@ export function sallyport(args: readonly string[], options: Options = {}): Runni
   return runScript(main, args, options);
 }
 
-/** Runs the command to its end. */
-export function sallyportEnds(args: readonly string[], options: Options = {}): Promise<Ended> {
-  return sallyport(args, options).ended;
+/**
+ * Runs the command to its end inside of this process, which a test of what it says need not wait for a start of Node for.
+ * Nobody types, nobody reads it on a terminal, and no signal comes.
+ */
+export async function sallyportEnds(args: readonly string[], options: Options = {}): Promise<Ended> {
+  const { PATH = '', HOME = '' } = process.env;
+  let [out, err] = ['', ''];
+  const exitCode = await runCommandLine(args, {
+    environment: { PATH, HOME, ...options.environment },
+    folder: options.folder ?? repository,
+    isInteractive: false,
+    hasColour: false,
+    print: (text) => void (out += `${text}\n`),
+    complain: (text) => void (err += `${text}\n`),
+    readSecret: () => Promise.resolve(null),
+    onStopSignal: () => undefined,
+    onHangUp: () => undefined,
+    onKey: () => undefined,
+  });
+  return { exitCode, signal: null, out, err };
 }
 
 export function runScript(script: string, args: readonly string[], options: Options = {}): RunningCommand {

@@ -12,11 +12,22 @@ const duration = fc.oneof(durationMs, durationMs.map(formatDuration));
 const endless = fc.oneof(duration, fc.constant('infinite'));
 const host = fc.constantFrom('127.0.0.1', '::1', 'localhost', 'app.internal', '[::1]');
 const port = fc.oneof(fc.integer({ min: 1, max: 65_535 }), fc.integer({ min: 1, max: 65_535 }).map(String));
-const target = fc.record({ host, port });
-const forward = fc.oneof(
-  fc.record({ type: fc.constant('forward'), target }),
-  fc.record({ type: fc.constant('forward'), targets: fc.array(target, { minLength: 1, maxLength: 3 }) }),
+const unix = fc.record({ unix: fc.constantFrom('/run/a.sock', './b.sock') });
+const target = fc.oneof(fc.record({ host, port: fc.oneof(port, fc.constant('preserve')) }), unix);
+const dialer = fc.constantFrom(
+  { type: 'direct' },
+  { type: 'tls', verify: 'false' },
+  { type: 'tls', servername: 'a.example', ca: './ca.pem' },
 );
+const proxyHeader = fc.constantFrom(true, false, 'true', 'v1', 'v2');
+const ways = fc.oneof(
+  fc.record({ target }),
+  fc.record({ targets: fc.array(target, { minLength: 1, maxLength: 3 }), dialer }, { requiredKeys: ['targets'] }),
+  fc.record({ pool: fc.constant('db') }),
+);
+const forward = fc
+  .tuple(ways, fc.record({ sendProxyProtocol: proxyHeader }, optional))
+  .map(([way, rest]) => ({ type: 'forward', ...way, ...rest }));
 const block = fc.record({ type: fc.constant('block'), how: fc.constantFrom('reset', 'fin', 'reply') });
 const forwardTimeouts = fc.record(
   {
@@ -53,8 +64,38 @@ const routeRest = fc.record(
   },
   optional,
 );
+const size = fc.oneof(fc.nat(65_536), fc.nat(9).map(String)).map((one) => ({ size: one }));
+const cap = fc.oneof(fc.nat(1_000), fc.nat(1_000).map(String));
+const rate = {
+  connections: fc.integer({ min: 1, max: 1_000_000 }),
+  per: duration,
+  burst: fc.integer({ min: 1, max: 9 }),
+};
+const lists = {
+  ipAllowList: fc.constantFrom('10.0.0.0/8', ['10.0.0.1', '192.168.*', '::1']),
+  ipBlockList: fc.constantFrom('10.9.9.9', ['2001:db8::/32']),
+};
+const caps = fc.record(
+  {
+    ...lists,
+    maxConnections: cap,
+    maxConnectionsPerIp: cap,
+    rateLimit: fc.record({ ...rate, by: fc.constantFrom('ip', 'route') }, { requiredKeys: ['connections'] }),
+    onBan: fc.constantFrom('keep', 'drain', 'kill'),
+  },
+  { requiredKeys: ['maxConnections'] },
+);
 const body = fc.oneof(
-  fc.record({ action: forward, timeouts: forwardTimeouts, keepHalfOpen: fc.boolean() }, { requiredKeys: ['action'] }),
+  fc.record(
+    { action: forward, timeouts: forwardTimeouts, keepHalfOpen: fc.boolean(), security: caps },
+    { requiredKeys: ['action'] },
+  ),
+  fc.record({
+    action: forward,
+    timeouts: fc.record({ queue: duration }),
+    security: caps,
+    queue: fc.constant({ size: 5 }),
+  }),
   fc.record(
     { action: block, timeouts: fc.record({ linger: duration, flush: duration }, optional) },
     { requiredKeys: ['action'] },
@@ -152,6 +193,55 @@ const httpBody = fc.oneof(
   ),
 );
 
+const health = fc.oneof(
+  fc.record(
+    { type: fc.constant('tcp'), interval: duration, timeout: duration, rise: fc.integer({ min: 1, max: 9 }) },
+    optional,
+  ),
+  fc.record(
+    {
+      type: fc.constant('http'),
+      path: fc.constantFrom('/', '/health?a=b'),
+      host: fc.constantFrom('a.example', '[::1]:80'),
+      method: fc.constantFrom('GET', 'HEAD', 'OPTIONS'),
+      status: fc.constantFrom(204, '200', '200-299', [200, '300-399']),
+    },
+    { requiredKeys: ['type'] },
+  ),
+  fc.record(
+    {
+      type: fc.constantFrom('exchange', 'send-expect'),
+      send: fc.constantFrom('PING\\r\\n', '\\x00é'),
+      expect: fc.constantFrom('+PONG', '/^[+]PONG/', '\\xff'),
+    },
+    { requiredKeys: ['type'] },
+  ),
+);
+const endpoint = fc.oneof(fc.record({ host, port }), unix, fc.constant({ srv: '_db._tcp.example.internal' }));
+const pools = fc
+  .record(
+    {
+      endpoints: fc
+        .uniqueArray(endpoint, {
+          minLength: 1,
+          maxLength: 4,
+          selector: (one) => JSON.stringify(one).replaceAll(/[[\]"]/g, ''),
+        })
+        .map((list) => list.map((one) => ({ ...one, weight: 2, maxConnections: '7' }))),
+      balance: fc.constantFrom('round-robin', 'least-connections', 'random-two', 'hash'),
+      health,
+      breaker: fc.record({ failures: fc.integer({ min: 1, max: 9 }), openFor: duration }, optional),
+      drain: duration,
+      retries: fc.oneof(fc.nat(100), fc.constant('3')),
+      onEndpointDown: fc.constantFrom('keep', 'drain', 'kill'),
+      queue: size,
+      dialer,
+      slowStart: duration,
+    },
+    { requiredKeys: ['endpoints', 'health'] },
+  )
+  .map((db) => ({ db }));
+
 /** What a route asks for and what it does, of the same layer. */
 const matter = fc.oneof(fc.tuple(criteria, body), fc.tuple(httpCriteria, httpBody));
 
@@ -173,7 +263,16 @@ export const validConfig = fc
     routes,
     fc.record(
       {
-        limits: fc.record({ maxConnections: fc.nat() }, optional),
+        limits: fc.record(
+          {
+            maxConnections: fc.nat(),
+            maxConnectionsPerIp: cap,
+            rateLimit: fc.record({ ...rate, by: fc.constantFrom('ip', 'proxy') }, { requiredKeys: ['connections'] }),
+            waitingRoom: size,
+          },
+          optional,
+        ),
+        defaults: fc.record(lists, optional),
         timeouts: fc.record(
           {
             startup: duration,
@@ -191,9 +290,30 @@ export const validConfig = fc
         interpreter: fc.constantFrom('compiled', 'xstate'),
         trustedProxies: fc.constantFrom('10.0.0.0/8', ['127.0.0.1', '10.0.*'], []),
         log: fc.record({ level: fc.constantFrom('trace', 'info', 'silent') }, optional),
-        listeners: fc.constant({ 1000: { host: '127.0.0.1', maxConnections: 5 } }),
+        listeners: fc
+          .record(
+            {
+              host: fc.constant('127.0.0.1'),
+              maxConnections: fc.constant(5),
+              maxConnectionsPerIp: cap,
+              rateLimit: fc.record(
+                { ...rate, by: fc.constantFrom('ip', 'listener') },
+                { requiredKeys: ['connections'] },
+              ),
+              waitingRoom: size,
+              acceptProxyProtocol: fc.constantFrom(
+                true,
+                'false',
+                { from: '10.0.0.0/8', required: false },
+                { from: ['::1'] },
+              ),
+            },
+            { requiredKeys: ['host', 'maxConnections'] },
+          )
+          .map((listener) => ({ 1000: listener })),
       },
       optional,
     ),
+    pools,
   )
-  .map(([list, rest]) => ({ ...rest, routes: list }));
+  .map(([list, rest, shared]) => ({ ...rest, routes: list, pools: shared }));

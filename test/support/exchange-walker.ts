@@ -10,6 +10,7 @@ import type { ChartClock, PersistedChart } from '../../src/machines/chart/chart.
 import type { ChartTable } from '../../src/machines/chart/compile.ts';
 import { compiledCharts, type CompiledCharts } from '../../src/machines/chart/compiled-chart.ts';
 import { StillClock } from './exchange-clock.ts';
+import { letterOf } from './letters.ts';
 
 /** Something with a name, as facts and commands are. */
 interface Named {
@@ -130,16 +131,18 @@ export class Walker<Context, Fact extends Named, Command extends Named, World ex
     const visits: Visit<Context, Fact, World>[] = [];
     const known = new Map<string, Visit<Context, Fact, World>>();
     const violations: Violation[] = [];
-    const tried = new Map<string, number>();
+    const judged = [...this.#laws]
+      .filter(([, law]) => options.isTruthful || law.scope === 'always')
+      .map(([name, law]) => ({ name, law, tried: 0 }));
     /** Edges of deadlines that pass without a byte. */
     const passing: number[][] = [];
     let steps = 0;
     const judge = (step: Step<Context, Fact, Command, World>, from: Visit<Context, Fact, World> | null): void => {
       steps += 1;
-      for (const [name, law] of this.#laws) {
-        if ((law.scope === 'truth' && !options.isTruthful) || !law.applies(step)) continue;
-        tried.set(name, (tried.get(name) ?? 0) + 1);
-        if (!law.holds(step)) violations.push({ law: name, path: sayPath(from, step) });
+      for (const one of judged) {
+        if (!one.law.applies(step)) continue;
+        one.tried += 1;
+        if (!one.law.holds(step)) violations.push({ law: one.name, path: sayPath(from, step) });
       }
     };
     const arrive = (place: Place<Context, World>, from: Visit<Context, Fact, World>['from']): number => {
@@ -153,14 +156,13 @@ export class Walker<Context, Fact extends Named, Command extends Named, World ex
       return visit.index;
     };
     const isEnough = () => options.isHasty && violations.length > 0;
-
     const start = this.takeStep(model, options.isTruthful, null, null);
     judge(start, null);
     arrive(start.after, null);
     for (let index = 0; index < visits.length && visits.length < placesMax && !isEnough(); index += 1) {
       const visit = visits[index];
       if (visit === undefined) break;
-      for (const input of this.#inputsAt(model, visit.place, options)) {
+      for (const input of this.inputsAt(model, visit.place, options)) {
         const step = this.takeStep(model, options.isTruthful, visit.place, input);
         judge(step, visit);
         if (isEnough()) break;
@@ -170,11 +172,24 @@ export class Walker<Context, Fact extends Named, Command extends Named, World ex
       }
     }
     if (!isEnough()) violations.push(...missedLeaves(visits, model.leaves), ...strandings(visits, passing));
+    const tried = new Map(judged.filter((one) => one.tried > 0).map((one) => [one.name, one.tried]));
     return { visits, steps, violations, tried };
   }
 
   /** @param isTruthful false: the world does not hear what it is said to have done; only commands change it. */
   takeStep(
+    model: Model<Context, Fact, Command, World>,
+    isTruthful: boolean,
+    before: Place<Context, World> | null,
+    input: Input<Fact> | null,
+  ): Step<Context, Fact, Command, World> {
+    if (before !== null && input?.kind === 'facts' && !input.facts.some(({ type }) => this.#isHeard(before, type))) {
+      return this.#unheard(model, isTruthful && !input.isStale, before, input);
+    }
+    return this.#played(model, isTruthful, before, input);
+  }
+
+  #played(
     model: Model<Context, Fact, Command, World>,
     isTruthful: boolean,
     before: Place<Context, World> | null,
@@ -223,6 +238,25 @@ export class Walker<Context, Fact extends Named, Command extends Named, World ex
     return { before, input, after, commands, armings, complaints, armedCount: clock.armedCount };
   }
 
+  /** A leaf without a transition for a fact does nothing with it, as its interpreter would find out; only the world may change. */
+  #unheard(
+    model: Model<Context, Fact, Command, World>,
+    isTrue: boolean,
+    before: Place<Context, World>,
+    input: Extract<Input<Fact>, { readonly kind: 'facts' }>,
+  ): Step<Context, Fact, Command, World> {
+    const nothing = { before, input, commands: [], armings: [], complaints: [], armedCount: before.deadlines.length };
+    if (!isTrue) return { ...nothing, after: before };
+    const world: World = { ...before.world };
+    for (const fact of input.facts) model.happen(world, fact);
+    return { ...nothing, after: { ...before, world } };
+  }
+
+  #isHeard({ leaf: name }: Place<Context, World>, type: string): boolean {
+    const leaf = this.#table.leaves[this.#table.leafByName.get(name) ?? -1];
+    return leaf === undefined || leaf.isFinal || leaf.always.length > 0 || leaf.candidates.has(type);
+  }
+
   #chartAt(
     before: Place<Context, World> | null,
     model: Model<Context, Fact, Command, World>,
@@ -237,7 +271,7 @@ export class Walker<Context, Fact extends Named, Command extends Named, World ex
     return this.#table.leaves[this.#table.leafByName.get(leaf) ?? -1]?.timers ?? [];
   }
 
-  #inputsAt(
+  inputsAt(
     model: Model<Context, Fact, Command, World>,
     { world, deadlines }: Place<Context, World>,
     { isTruthful, hasPairs }: WalkOptions,
@@ -276,12 +310,13 @@ function pairsAfter<Context, Fact extends Named, Command extends Named, World ex
  * Tells two places apart wherever the future of one can differ from the future of the other. In CLOSED nothing has a
  * future; the step that led there was judged with everything in sight.
  */
-function keyOf<Context, World>({ leaf, context, persisted, world }: Place<Context, World>): string {
-  if (leaf === 'CLOSED' && persisted.timers.length === 0) return JSON.stringify([leaf, reasonOf(context)]);
-  const timers = persisted.timers.map(({ id, remainingMs }) => `${id}:${remainingMs}`);
-  const around: readonly unknown[] = Object.values(world ?? {});
-  const remembered = Object.entries(context ?? {}).map(([name, value]) => withoutTimeouts(name, value));
-  return [leaf, ...around, ...remembered, ...timers].join();
+export function keyOf<Context, World>({ leaf, context, persisted, world }: Place<Context, World>): string {
+  let key = letterOf(leaf);
+  if (leaf === 'CLOSED' && persisted.timers.length === 0) return key + letterOf(reasonOf(context));
+  for (const value of Object.values(world ?? {})) key += letterOf(value);
+  for (const [name, value] of Object.entries(context ?? {})) key += letterOf(withoutTimeouts(name, value));
+  for (const { id, remainingMs } of persisted.timers) key += letterOf(id) + letterOf(remainingMs);
+  return key;
 }
 
 function reasonOf(context: unknown): unknown {

@@ -23,6 +23,8 @@ const packages = {
   nc: ['netcat-openbsd'],
   nghttp: ['nghttp2-client'],
   h2load: ['nghttp2-client'],
+  microsocks: ['microsocks'],
+  tinyproxy: ['tinyproxy'],
   pebble: ['pebble'],
   'pebble-challtestsrv': ['pebble'],
 } as const satisfies Record<string, readonly string[]>;

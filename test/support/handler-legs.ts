@@ -20,6 +20,7 @@ export const facts: HandlerFacts = {
   serverName: 'chat.example',
   path: null,
   tls: null,
+  proxied: null,
 };
 
 const rejections: unknown[] = [];

@@ -51,8 +51,8 @@ export class HttpRaceLaws {
     const { registry, connections, acceptors } = this.#world;
     const live = connections.filter(({ chart }) => !chart.isDone).length;
     const ofListeners = acceptors.reduce((sum, { slots }) => sum + slots.held, 0);
-    if (registry.slots.held === live && registry.live.size === live && ofListeners === live) return;
-    this.#broken('I1', `${registry.slots.held} slots, ${registry.live.size} listed, ${live} live charts`);
+    if (registry.entrance.slots.held === live && registry.live.size === live && ofListeners === live) return;
+    this.#broken('I1', `${registry.entrance.slots.held} slots, ${registry.live.size} listed, ${live} live charts`);
   }
 
   #counters(): void {

@@ -148,7 +148,7 @@ function expectNothingLeft(world: HttpRaceWorld): void {
   const expectNone = (count: number, what: string): void => {
     if (count !== 0) throw new LawBroken(`L3: ${count} ${what} left`);
   };
-  expectNone(registry.slots.held, 'slots');
+  expectNone(registry.entrance.slots.held, 'slots');
   for (const { slots } of acceptors) expectNone(slots.held, 'slots of a listener');
   expectNone(registry.live.size, 'live connections');
   expectNone(connections.filter(({ chart }) => chart.leaf !== 'CLOSED').length, 'charts that are not CLOSED');

@@ -9,18 +9,21 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Acceptor, type ConnectionRegistry } from '../../src/io/acceptor.ts';
 import type { Connection } from '../../src/io/connection.ts';
 import { createHttp, type HttpRuntime } from '../../src/io/http/http-runtime.ts';
+import { Entrance } from '../../src/io/entrance.ts';
 import { createLedger } from '../../src/io/ledger.ts';
 import type { ClosedRecord, ExchangeRecord, Reports, Trouble } from '../../src/io/reports.ts';
-import { RouteSlots } from '../../src/io/route-slots.ts';
+import { RouteAdmission } from '../../src/io/route-admission.ts';
 import { Sampling } from '../../src/io/sampling.ts';
 import { Sniffer } from '../../src/io/sniffer.ts';
+import { TargetTurns } from '../../src/io/target-candidates.ts';
 import { createObservation, type Observation } from '../../src/observe/observation.ts';
-import { SlotCounter } from '../../src/routing/admission.ts';
-import type { ProxyPlan } from '../../src/routing/plan.ts';
+import type { ProxyPlan, Target } from '../../src/routing/plan.ts';
 import { compileListener } from '../../src/routing/route-table.ts';
 import { MemoryLeg, type LegFaults } from '../../src/testing/memory-leg.ts';
 import { MemoryNetwork, type DialPlan } from '../../src/testing/memory-network.ts';
 import { StepClock } from '../../src/testing/step-clock.ts';
+import type { DialSubject } from '../../src/io/candidates.ts';
+import { Pins } from '../../src/io/http/pins.ts';
 import { HttpClient } from './http-race-client.ts';
 import { HttpOrigin, type Answer } from './http-race-origin.ts';
 import { handlerPort, httpPort, originHosts, originPort } from './http-race-plan.ts';
@@ -36,6 +39,19 @@ export interface HttpRaceOptions {
 /** Far more than any history needs. */
 const eventsMax = 100_000;
 const succeeds: DialPlan = { type: 'succeeds', afterMs: 0 };
+
+/** Pools that tell nobody's identity are asked for by nobody in particular. */
+const nobody: DialSubject = {
+  connectionId: '',
+  listenerName: '',
+  client: { host: '', port: 0 },
+  local: { host: '', port: 0 },
+  serverName: null,
+  tls: null,
+  proxied: null,
+  head: null,
+  endpointLost: () => undefined,
+};
 
 export class HttpRaceWorld {
   readonly clock = new StepClock();
@@ -87,13 +103,15 @@ export class HttpRaceWorld {
     });
     const { dial } = this.network;
     const dialerOf = () => dial;
-    const routeSlots = new RouteSlots();
-    this.http = createHttp({ plan, clock, ledger, dialerOf, reports, routeSlots });
+    const routeAdmission = new RouteAdmission(clock);
+    const turns = new TargetTurns();
+    const candidatesOf = turns.of.bind(turns);
+    this.http = createHttp({ plan, clock, ledger, dialerOf, reports, routeAdmission, candidatesOf });
     const live = new Map<string, Connection>();
     let nextId = 0;
     this.registry = {
       live,
-      slots: new SlotCounter(plan.maxConnections),
+      entrance: new Entrance(plan.admission),
       sampling: new Sampling(live, reports.trouble),
       nextId: () => `c${(nextId += 1)}`,
       struckOff: () => undefined,
@@ -103,7 +121,7 @@ export class HttpRaceWorld {
     for (const listener of plan.listeners) {
       const sniffer = new Sniffer(compileListener(listener, plan.detectors), known);
       const { openService } = this.http;
-      const ports = { clock, ledger, dialerOf, termination: null, reports, routeSlots, openService };
+      const ports = { clock, ledger, dialerOf, termination: null, reports, routeAdmission, candidatesOf, openService };
       const acceptor = new Acceptor(listener, sniffer, this.registry, ports);
       this.acceptors.push(acceptor);
       const { host, port } = listener;
@@ -139,7 +157,8 @@ export class HttpRaceWorld {
     for (const { routes } of this.plan.listeners) {
       for (const route of routes) {
         if (route.action.type !== 'forward') continue;
-        const pools = new Set(route.action.targets.map((target) => this.http.pools.of(route, target, false)));
+        const poolOf = (target: Target) => this.http.pools.of(route, target, false, nobody, new Pins());
+        const pools = new Set(route.action.targets.map(poolOf));
         for (const pool of pools) places += pool.places;
       }
     }

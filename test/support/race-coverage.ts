@@ -64,11 +64,11 @@ function leavesThat(match: RegExp): readonly ConnectionLeaf[] {
   return connectionLeaves.filter((leaf) => match.test(leaf));
 }
 
-/** By race: `race.test.ts`, `tls-race.test.ts`, `http-race.test.ts`. ACCEPTED is left in the tick of its entry, unseen. */
+/** By race: `race.test.ts`, `tls-race.test.ts`, `http-race.test.ts`. ACCEPTED is entered before anybody listens. */
 export const leavesOf = {
   plain: leavesThat(
-    /^SNIFFING\.(?:SILENT|PREFACE|SERVER_FIRST)$|^DIALING\.(?!.*SECURING)|TUNNEL|_ENDED$|FLUSHING|REFUSING|CLOSED$/,
+    /^SNIFFING\.(?:PROXY_HEADER|IDENTIFIED|SILENT|PREFACE|SERVER_FIRST)$|^DIALING\.(?!.*SECURING)|TUNNEL|_ENDED$|FLUSHING|REFUSING|CLOSED$/,
   ),
-  tls: leavesThat(/^SNIFFING|^DIALING|TUNNEL\.ACTIVE|_ENDED$|FLUSHING|REFUSING|CLOSED$/),
+  tls: leavesThat(/^SNIFFING\.(?!PROXY)|^DIALING\.(?!QUEUED)|TUNNEL\.ACTIVE|_ENDED$|FLUSHING|REFUSING|CLOSED$/),
   services: leavesThat(/^ESTABLISHED\.(?:HTTP|HANDLER)|^HALF_CLOSED\.(?:FINISHING|LINGERING)$/),
 } as const;

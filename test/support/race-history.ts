@@ -204,6 +204,11 @@ const depths = [
   'halfClosed',
   'flushing',
   'refusing',
+  'introducing',
+  'introduced',
+  'queued',
+  'waiting',
+  'crowded',
 ] as const;
 type Depth = (typeof depths)[number];
 
@@ -273,6 +278,16 @@ function towards(depth: Depth, windowBytes: number, spoken: PrefaceName = 'nothi
         { do: 'upstreamEnds', who: 0 },
         settled,
       ];
+    case 'introducing':
+      return [connects('introduced', 'proxied'), sends('clientSends', 20), settled];
+    case 'introduced':
+      return [connects('introduced', 'proxiedV2'), { do: 'speaks', who: 0 }, settled];
+    case 'queued':
+      return [connects('queued'), settled, connects('queued'), settled];
+    case 'crowded':
+      return [connects('queued'), settled, connects('queued'), connects('queued'), connects('queued'), settled];
+    case 'waiting':
+      return [connects('waiting'), settled, connects('waiting'), settled];
     case 'refusing':
       return [connects('blockedInWords', 'redis'), { do: 'speaks', who: 0 }, settled];
     default:

@@ -34,6 +34,7 @@ export class RaceIdentities implements TerminationPorts {
       identityFor: () => this.#answer(plan()),
       tlsChallenge: (serverName) => (serverName === 'validated.test' ? material : null),
       httpChallenge: () => null,
+      isProving: () => true,
     };
   }
 

@@ -10,7 +10,7 @@ import { heldBytesMax, type Leg } from '../../src/io/leg.ts';
 import { endedInHandshake } from '../../src/io/tls/tls-codes.ts';
 import { RefusalFold } from '../../src/observe/refusal-fold.ts';
 import { MemoryLeg } from '../../src/testing/memory-leg.ts';
-import { upstreamsFor } from './race-plan.ts';
+import { headerAt, introducedIp, upstreamsFor } from './race-plan.ts';
 import type { RacePeer } from './race-peer.ts';
 import { TlsRacePeer } from './race-tls-client.ts';
 import type { RaceClient, RaceUpstream, RaceWorld } from './race-world.ts';
@@ -68,16 +68,47 @@ export class RaceLaws {
   #slots(): void {
     const { registry, connections, acceptors } = this.#world;
     const live = connections.filter(({ chart }) => !chart.isDone).length;
-    const { held } = registry.slots;
-    if (held !== live || registry.live.size !== live) {
-      this.#broken('I1', `${held} slots, ${registry.live.size} listed, ${live} live charts`);
+    // Whoever is in the waiting room has no slot yet.
+    const admitted = connections.filter(({ chart }) => !chart.isDone && chart.leaf !== 'ACCEPTED').length;
+    const { held } = registry.entrance.slots;
+    if (held !== admitted || registry.live.size !== live) {
+      this.#broken('I1', `${held} slots, ${registry.live.size} listed, ${live} live charts, ${admitted} admitted`);
     }
+    this.#routes(connections);
     let ofListeners = 0;
     for (const { slots } of acceptors.values()) {
       ofListeners += slots.held;
       if (slots.max !== null && slots.held > slots.max) this.#broken('I1', 'more slots than the cap');
     }
-    if (ofListeners !== live) this.#broken('I1', `${ofListeners} slots of listeners, ${live} live charts`);
+    if (ofListeners !== admitted) this.#broken('I1', `${ofListeners} slots of listeners, ${admitted} admitted`);
+  }
+
+  /** A route with a cap has no more on it than that, and no more in its queue than fit; whoever waits could not be let on. */
+  #routes(connections: readonly Connection[]): void {
+    for (const route of this.#world.plan.routes) {
+      const { maxConnections, waitersMax } = route.admission;
+      if (maxConnections === null) continue;
+      const here = connections.filter((one) => one.route === route && !one.chart.isDone);
+      const waiting = here.filter(({ chart }) => chart.leaf === 'DIALING.QUEUED').length;
+      const refused = here.filter(({ chart }) => chart.leaf === 'HALF_CLOSED.REFUSING').length;
+      const placed = here.length - waiting - refused;
+      if (placed > maxConnections || waiting > waitersMax)
+        this.#broken('C04', `${placed} on ${route.name}, ${waiting} in its queue`);
+      if (waiting > 0 && here.length - waiting < maxConnections)
+        this.#broken('C04', `${waiting} wait for ${route.name}, which has room`);
+    }
+  }
+
+  /** Nobody is taken for whoever is in front of it, and nobody for somebody it only claims to be. */
+  #identity({ chart, connectionId, client, peer, listener }: Connection): void {
+    if (chart.state === 'ACCEPTED' || chart.leaf === 'SNIFFING.PROXY_HEADER' || chart.isDone) return;
+    const came = this.#world.clients.find(({ leg }) => leg.local.port === peer.port);
+    if (came === undefined) return;
+    const isIntroduced = headerAt(came.port, came.preface) !== null;
+    const isRight = isIntroduced
+      ? client.host === introducedIp
+      : client.host === peer.host && client.port === peer.port;
+    if (!isRight) this.#broken('P07', `${connectionId} came to ${listener.name} and is taken for ${client.host}`);
   }
 
   #timers(): void {
@@ -191,6 +222,7 @@ export class RaceLaws {
       return;
     }
     if (this.#world.recordOf(connection) !== null) this.#broken('I4', `${connectionId} has a record and lives`);
+    this.#identity(connection);
     this.#zombie(connection);
     this.#secrets(connection);
     this.#buffers(connection);

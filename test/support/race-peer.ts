@@ -42,13 +42,20 @@ export class RacePeer {
   /** They saw a failure: the code. */
   sawFailure: string | null = null;
   readonly #preface: Uint8Array;
+  /** How many of its first bytes are for the proxy alone: a PROXY header. */
+  readonly #hidden: number;
+  #said = 0;
   readonly #key: number;
   #hasLetGo = false;
 
-  /** @param key makes its payload unlike anybody else's. */
-  constructor(leg: MemoryLeg, preface: Uint8Array, key: number) {
+  /**
+   * @param key makes its payload unlike anybody else's.
+   * @param hidden so many of its first bytes are not passed on.
+   */
+  constructor(leg: MemoryLeg, preface: Uint8Array, key: number, hidden = 0) {
     this.leg = leg;
     this.#preface = preface;
+    this.#hidden = hidden;
     this.#key = key;
     leg.bytes$.subscribe((chunk) => this.took(chunk));
     leg.facts$.subscribe((fact) => {
@@ -67,14 +74,15 @@ export class RacePeer {
   send(count: number): void {
     if (count === 0 || !this.mayWrite) return;
     const chunk = new Uint8Array(count);
-    for (let at = 0; at < count; at += 1) chunk[at] = this.#byteAt(this.sent.length + at);
-    this.sent.append(chunk);
+    for (let at = 0; at < count; at += 1) chunk[at] = this.#byteAt(this.#said + at);
+    this.sent.append(chunk.subarray(Math.max(0, this.#hidden - this.#said)));
+    this.#said += count;
     this.put(chunk);
   }
 
   /** What is left of the preface. */
   sendPreface(): void {
-    this.send(Math.max(0, this.#preface.length - this.sent.length));
+    this.send(Math.max(0, this.#preface.length - this.#said));
   }
 
   end(): void {

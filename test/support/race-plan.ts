@@ -27,6 +27,14 @@ const plainPorts = {
   unbounded: 1009,
   /** No connection at all. */
   closed: 1010,
+  /** Whoever comes is introduced by a PROXY header, and three come from one address. */
+  introduced: 1011,
+  /** Whoever comes may be introduced. */
+  introducible: 1012,
+  /** One connection at once, and two may wait for it. */
+  queued: 1013,
+  /** One connection at once, and two wait to be let in. */
+  waiting: 1014,
 } as const;
 
 export const ports = { ...plainPorts, ...tlsPorts } as const;
@@ -38,6 +46,9 @@ export const portNames: readonly PortName[] = Object.keys(plainPorts).filter(
   (name): name is PortName => name in plainPorts,
 );
 
+/** Who a believed PROXY header says the client is. */
+export const introducedIp = '203.0.113.7';
+
 const plainPrefaces = {
   nothing: new Uint8Array(0),
   tls: clientHello({ serverName: 'a.test' }),
@@ -47,6 +58,13 @@ const plainPrefaces = {
   redis: bytesOf('*1\r\n$4\r\nPING\r\n'),
   ssh: bytesOf('SSH-2.0-x\r\n'),
   unknown: bytesOf('\u0001\u0002 nothing anybody knows'),
+  /** PROXY headers; payload wherever none is looked for. */
+  proxied: bytesOf(`PROXY TCP4 ${introducedIp} 198.51.100.1 4711 443\r\n`),
+  proxiedV2: concat([
+    bytesOf('\r\n\r\n\0\r\nQUIT\n'),
+    Uint8Array.of(0x21, 0x11, 0, 12, 203, 0, 113, 7, 198, 51, 100, 1, 0x12, 0x67, 1, 187),
+  ]),
+  proxiedBroken: bytesOf('PROXY TCP4 203.0.113.7 nobody 4711 443\r\n'),
   /** The embedder's own detector throws at it. */
   bomb: bytesOf('\u0007\u0007\u0007'),
 } as const;
@@ -61,6 +79,12 @@ export const prefaceNames: readonly PrefaceName[] = Object.keys(plainPrefaces).f
   (name): name is PrefaceName => name in plainPrefaces,
 );
 
+/** The header with which a client at that port begins, if it is a whole and a right one. */
+export function headerAt(port: PortName, preface: PrefaceName): Uint8Array | null {
+  const isHeader = preface === 'proxied' || preface === 'proxiedV2';
+  return isHeader && (port === 'introduced' || port === 'introducible') ? prefaces[preface] : null;
+}
+
 const hosts = { a: '10.0.0.1', b: '10.0.0.2', c: '10.0.0.3', tls: '10.0.1.1', http: '10.0.1.2', redis: '10.0.1.3' };
 
 /** Every upstream there is. */
@@ -73,7 +97,13 @@ export function upstreamsFor(port: PortName, preface: PrefaceName): readonly str
     case 'plain':
     case 'capped':
     case 'unbounded':
+    case 'queued':
+    case 'waiting':
       return [hosts.a];
+    case 'introduced':
+      return headerAt(port, preface) === null ? [] : [hosts.b];
+    case 'introducible':
+      return preface === 'proxiedBroken' ? [] : [hosts.b];
     case 'many':
       return [hosts.a, hosts.b, hosts.c];
     case 'serverFirst':
@@ -93,6 +123,8 @@ const bomb: Detect = (prefix) => {
 
 /** Deadlines in milliseconds, chosen so that none hides another. */
 export const timeouts = {
+  admission: 90,
+  queue: 70,
   sniff: 100,
   dial: 50,
   dialBudget: 120,
@@ -102,6 +134,8 @@ export const timeouts = {
   flush: 80,
   linger: 40,
 } as const;
+/** So many connections of one address at `introduced`. */
+export const introducedMax = 3;
 export const serverFirstMs = 30;
 export const halfClosedMaxMs = 200;
 export const lifetimeMs = 350;
@@ -124,6 +158,9 @@ export function racePlan(interpreter: Interpreter): ProxyPlan {
       [ports.capped]: { maxConnections: 2 },
       [ports.closed]: { maxConnections: 0 },
       [ports.unbounded]: {},
+      [ports.introduced]: { acceptProxyProtocol: true, maxConnectionsPerIp: introducedMax },
+      [ports.introducible]: { acceptProxyProtocol: { from: ['192.0.2.0/24'], required: false } },
+      [ports.waiting]: { maxConnections: 1, waitingRoom: { size: 2 } },
     },
     routes: [
       { ...route('plain'), action: forward('a') },
@@ -154,6 +191,10 @@ export function racePlan(interpreter: Interpreter): ProxyPlan {
       { ...route('blockedByFin'), action: { type: 'block', how: 'fin' } },
       { ...route('blockedInWords'), action: { type: 'block', how: 'reply' } },
       { ...route('capped'), action: forward('a') },
+      { ...route('introduced'), action: forward('b') },
+      { ...route('introducible'), action: forward('b') },
+      { ...route('queued'), action: forward('a'), security: { maxConnections: 1 }, queue: { size: 2 } },
+      { ...route('waiting'), action: forward('a') },
       { ...route('unbounded'), action: forward('a'), timeouts: { idle: 'infinite', halfClosed: 300 } },
       ...tlsRoutes(to, { serverFirst: serverFirstMs, lifetime: lifetimeMs }),
     ],

@@ -11,7 +11,8 @@ import type { ProxyPlan } from '../../src/routing/plan.ts';
 import { MemoryLeg, type LegFaults } from '../../src/testing/memory-leg.ts';
 import type { History, PeerDeed, Step } from './race-history.ts';
 import { LawBroken, RaceLaws } from './race-laws.ts';
-import { allDeadlinesMs, type PortName, type PrefaceName } from './race-plan.ts';
+import { allDeadlinesMs, headerAt, type PortName, type PrefaceName } from './race-plan.ts';
+import { placesLeft } from './race-places.ts';
 import type { RacePeer } from './race-peer.ts';
 import { TlsRacePeer } from './race-tls-client.ts';
 import { RaceWorld, type RaceClient } from './race-world.ts';
@@ -112,12 +113,14 @@ async function endOf(world: RaceWorld, finale: History['finale']): Promise<void>
   world.advance(6000);
 }
 
-function expectNothingLeft({ registry, clock, ledger, connections, acceptors, troubles }: RaceWorld): void {
+function expectNothingLeft(world: RaceWorld): void {
+  const { registry, clock, ledger, connections, acceptors, troubles } = world;
   const expectNone = (count: number, what: string): void => {
     if (count !== 0) throw new LawBroken(`L3: ${count} ${what} left`);
   };
-  expectNone(registry.slots.held, 'slots');
+  expectNone(registry.entrance.slots.held, 'slots');
   for (const { slots } of acceptors.values()) expectNone(slots.held, 'slots of a listener');
+  for (const what of placesLeft(world)) expectNone(1, what);
   expectNone(registry.live.size, 'live connections');
   expectNone(
     ledger.size,
@@ -194,13 +197,20 @@ const causes: Partial<Record<CloseReason, (suspects: Suspects) => boolean>> = {
   'upstream.refused': ({ world }) => world.dialled.has('fails'),
   'upstream.unreachable': ({ world }) => world.dialled.has('fails'),
   'downstream.left': ({ client, connection }) =>
-    (client.hasEnded || client.hasLeft) && connection.downstream.receivedBytes === 0,
+    (client.hasEnded || client.hasLeft) &&
+    connection.downstream.receivedBytes === (connection.greeting.proxied === null ? 0 : hiddenBytes(client)),
+  'timeout.queue': ({ client }) => client.port === 'queued',
+  'timeout.admission': ({ client }) => client.port === 'waiting',
   completed: ({ client, connection, upstream }) =>
     (upstream === null && client.preface === 'helloValidation') ||
     (upstream !== null &&
       (client.hasEnded || client.hasLeft || !connection.downstream.canHalfClose) &&
       (upstream.hasEnded || upstream.hasLeft || connection.upstream?.canHalfClose === false)),
 };
+
+function hiddenBytes({ port, preface }: RaceClient): number {
+  return headerAt(port, preface)?.length ?? 0;
+}
 
 /** True exactly when TLS is spoken to the upstreams of the route, and one of them, or a leg to them, was to spoil it. */
 function hasHandshakeSpoiled({ sealings, upstreams, ledger }: RaceWorld, { route }: Connection): boolean {

@@ -61,7 +61,7 @@ export function recordOf(world: RaceWorld, client: RaceClient): ClosedRecord | n
 
 /** What is still held or armed: all 0 when everything was let go. */
 export function leftovers({ registry, ledger, clock }: RaceWorld): object {
-  return { slots: registry.slots.held, live: registry.live.size, legs: ledger.size, timers: clock.armedCount };
+  return { slots: registry.entrance.slots.held, live: registry.live.size, legs: ledger.size, timers: clock.armedCount };
 }
 
 export const nothingLeft = { slots: 0, live: 0, legs: 0, timers: 0 };

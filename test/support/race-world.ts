@@ -9,23 +9,33 @@ import { Acceptor, type ConnectionRegistry } from '../../src/io/acceptor.ts';
 import type { Connection } from '../../src/io/connection.ts';
 import type { Dialer } from '../../src/io/dialer.ts';
 import type { Handshake } from '../../src/io/leg.ts';
+import { Entrance } from '../../src/io/entrance.ts';
 import { createLedger } from '../../src/io/ledger.ts';
 import type { ClosedRecord, Refusal, Reports, Trouble } from '../../src/io/reports.ts';
-import { routeDialers } from '../../src/io/route-dialers.ts';
-import { RouteSlots } from '../../src/io/route-slots.ts';
+import { createDialers } from '../../src/io/route-dialers.ts';
+import { RouteAdmission } from '../../src/io/route-admission.ts';
 import { Sampling } from '../../src/io/sampling.ts';
 import { Sniffer } from '../../src/io/sniffer.ts';
+import { TargetTurns } from '../../src/io/target-candidates.ts';
 import { securedDialer } from '../../src/io/tls/secure-dialing.ts';
 import { createObservation, type Observation } from '../../src/observe/observation.ts';
-import { SlotCounter } from '../../src/routing/admission.ts';
 import type { Post } from '../../src/proxy-life.ts';
 import type { ProxyPlan } from '../../src/routing/plan.ts';
+import { RouteAccess } from '../../src/routing/route-access.ts';
 import { compileListener } from '../../src/routing/route-table.ts';
 import type { LegFaults, MemoryLeg } from '../../src/testing/memory-leg.ts';
 import { MemoryNetwork, type DialPlan } from '../../src/testing/memory-network.ts';
 import { StepClock } from '../../src/testing/step-clock.ts';
 import { found, RaceIdentities, type IdentityPlan } from './race-identities.ts';
-import { ports, prefaces, upstreamHosts, upstreamPort, type PortName, type PrefaceName } from './race-plan.ts';
+import {
+  headerAt,
+  ports,
+  prefaces,
+  upstreamHosts,
+  upstreamPort,
+  type PortName,
+  type PrefaceName,
+} from './race-plan.ts';
 import { LiveMap, WatchedLedger } from './race-books.ts';
 import { RacePeer } from './race-peer.ts';
 import { TlsRacePeer, type TlsManner } from './race-tls-client.ts';
@@ -88,12 +98,14 @@ const noTls = Uint8Array.of(0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20);
 
 export class RaceWorld {
   readonly clock = new StepClock();
+  readonly plan: ProxyPlan;
   readonly observation: Observation;
   readonly registry: ConnectionRegistry;
   readonly network: MemoryNetwork;
   readonly identities: RaceIdentities;
   readonly ledger: WatchedLedger;
   readonly acceptors = new Map<number, Acceptor>();
+  readonly routeAdmission: RouteAdmission;
   readonly posts: Post[] = [];
   readonly clients: RaceClient[] = [];
   readonly upstreams: RaceUpstream[] = [];
@@ -127,6 +139,7 @@ export class RaceWorld {
 
   constructor(options: RaceWorldOptions) {
     this.#options = options;
+    this.plan = options.plan;
     const { clock } = this;
     const { plan, windowBytes = 4096, latenciesMs = [0], wrapDialer = (dial: Dialer) => dial } = options;
     this.observation = createObservation({ clock });
@@ -144,7 +157,7 @@ export class RaceWorld {
     let nextId = 0;
     this.registry = {
       live,
-      slots: new SlotCounter(plan.maxConnections),
+      entrance: new Entrance(plan.admission),
       sampling: new Sampling(live, reports.trouble),
       nextId: () => `c${(nextId += 1)}`,
       struckOff: () => {
@@ -153,22 +166,30 @@ export class RaceWorld {
     };
     this.#serve();
     const dial = wrapDialer(this.network.dial);
+    const turns = new TargetTurns();
+    const access = new RouteAccess(plan.routes);
+    this.routeAdmission = new RouteAdmission(clock, access);
     const contexts = { clientContext: () => sealing.context };
     this.identities = new RaceIdentities(clock.network, () => this.#nextIdentity());
     const connectionPorts = {
       clock,
       ledger: this.ledger,
-      dialerOf: routeDialers(dial, (tls, speech) => securedDialer(dial, tls, speech, contexts)),
+      dialerOf: createDialers({
+        plain: dial,
+        secured: (beneath, tls, speech) => securedDialer(beneath, tls, speech, contexts),
+        legPorts,
+      }).of,
       termination: this.identities,
       reports,
-      routeSlots: new RouteSlots(),
+      routeAdmission: this.routeAdmission,
+      candidatesOf: turns.of.bind(turns),
       openService: (): never => {
         throw new Error('no listener of this world serves HTTP');
       },
     };
     const known = plan.detectors.map(({ detector }) => detector);
     for (const listener of plan.listeners) {
-      const sniffer = new Sniffer(compileListener(listener, plan.detectors), known);
+      const sniffer = new Sniffer(compileListener(listener, plan.detectors, access), known);
       const acceptor = new Acceptor(listener, sniffer, this.registry, connectionPorts);
       this.acceptors.set(listener.port, acceptor);
       const bound = this.network.createListener({
@@ -198,7 +219,9 @@ export class RaceWorld {
     const said = prefaces[preface];
     const inside = port in tlsPorts ? greetingInside(preface) : null;
     const peer =
-      inside === null ? new RacePeer(leg, said, key) : new TlsRacePeer(leg, { hello: said, inside, key, manner });
+      inside === null
+        ? new RacePeer(leg, said, key, headerAt(port, preface)?.length)
+        : new TlsRacePeer(leg, { hello: said, inside, key, manner });
     const client = Object.assign(peer, { port, preface, faults });
     this.clients.push(client);
     return client;
@@ -206,7 +229,7 @@ export class RaceWorld {
 
   /** The connection of a client; null until it was accepted, or when it was refused. */
   connectionOf({ leg }: RacePeer): Connection | null {
-    return this.connections.find(({ client }) => client.port === leg.local.port) ?? null;
+    return this.connections.find(({ peer }) => peer.port === leg.local.port) ?? null;
   }
 
   /** The upstream that a connection was joined to; null until then. */

@@ -8,18 +8,19 @@ function range(letter: string, from: number, to: number): readonly string[] {
   return Array.from({ length: to - from + 1 }, (_, at) => `${letter}${String(from + at).padStart(2, '0')}`);
 }
 
-/** The isolation of pools (L41) is not built yet. */
-const lifecycle = [...range('L', 1, 40), 'L42'];
+const lifecycle = range('L', 1, 42);
 const deadlines = range('T', 1, 15);
-const limits = range('C', 1, 3);
-/** Routing inside terminated TLS (M03) is not built yet. */
-const sniffing = ['M01', 'M02', ...range('M', 4, 10)];
+const limits = range('C', 1, 7);
+const sniffing = range('M', 1, 10);
 /** Routes that change at run time (R05) are not built yet. */
 const routing = ['R01', 'R02', 'R03', 'R04', ...range('R', 6, 11)];
 const http = range('H', 1, 7);
 const handlers = range('K', 1, 4);
-const security = ['X05', 'X08'];
-const library = ['A01', 'A02', 'A03', 'A04', 'A06'];
+const security = range('X', 1, 9);
+const upstreams = range('B', 1, 5);
+const proxyProtocol = range('P', 1, 8);
+const certificates = range('S', 1, 9);
+const library = [...range('A', 1, 6), 'A08'];
 
 /** The tests that the older implementations of the same ideas had, under the names they had there. */
 const olderTests = [
@@ -42,6 +43,8 @@ const olderTests = [
   'forwarding-error-fix.node',
   'http-fix-unit',
   'socket-handler-race',
+  'route-security-unit',
+  'acme-timing-simple',
 ];
 
 export const requirementIds: readonly string[] = [
@@ -53,6 +56,9 @@ export const requirementIds: readonly string[] = [
   ...http,
   ...handlers,
   ...security,
+  ...upstreams,
+  ...proxyProtocol,
+  ...certificates,
   ...library,
   ...olderTests,
 ];
@@ -67,4 +73,4 @@ export function idsOf(title: string): readonly string[] {
 }
 
 const titleHead =
-  /^(?<head>(?:(?:^|, |: )(?:[A-Z]\d\d|[Tt]est[\w./-]+|[\w-]+\.node|http-fix-unit|socket-handler-race))+): /;
+  /^(?<head>(?:(?:^|, |: )(?:[A-Z]\d\d|[Tt]est[\w./-]+|[\w-]+\.node|http-fix-unit|socket-handler-race|route-security-unit|acme-timing-simple))+): /;

@@ -4,10 +4,12 @@
 import { once } from 'node:events';
 import { connect, createServer, Socket, type AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
+import { firstValueFrom } from 'rxjs';
 import { expect } from 'vitest';
 import type { Clock } from '../../src/io/clock.ts';
 import { createLedger, type Ledger } from '../../src/io/ledger.ts';
 import type { Leg } from '../../src/io/leg.ts';
+import { createListener } from '../../src/io/listener.ts';
 import type { LegPorts } from '../../src/io/leg-base.ts';
 import type { Trouble } from '../../src/io/reports.ts';
 import { openSocket, SocketLeg } from '../../src/io/socket.ts';
@@ -73,6 +75,35 @@ export async function dialledPair(): Promise<LegPair> {
   });
   const far = new SocketLeg(await accepted, 'downstream', ports);
   server.close();
+  return {
+    ...partsOf(ports),
+    near,
+    far,
+    settle: turns,
+    until: eventually,
+    destroyNear: (quietly) => {
+      const socket: unknown = Reflect.get(near, 'socket');
+      if (socket instanceof Socket) destroy(socket, quietly);
+    },
+    [Symbol.asyncDispose]: async () => {
+      near.reset();
+      far.reset();
+      await ports.ledger.quiescent();
+      expectNothingLeft(ports);
+    },
+  };
+}
+
+/** As `publicPair`, but the near leg was accepted without a socket of Node's own making, as listeners do it. */
+export async function acceptedPair(): Promise<LegPair> {
+  const ports = legPorts(new StepClock());
+  const listener = createListener({ host: '127.0.0.1', port: 0, ...ports });
+  const accepted = firstValueFrom(listener.accepted$);
+  const { port } = await listener.open();
+  const peer = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  const [near] = await Promise.all([accepted, once(peer, 'connect')]);
+  const far = new SocketLeg(peer, 'upstream', ports);
+  await listener.close();
   return {
     ...partsOf(ports),
     near,

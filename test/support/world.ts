@@ -14,6 +14,8 @@ import {
   type SallyportConfig,
 } from '../../src/index.ts';
 import { isPeerGone } from '../../src/io/socket-handle.ts';
+import { createProxyFromPlan } from '../../src/proxy.ts';
+import type { ProxyPlan } from '../../src/routing/plan.ts';
 
 /** One end of a TCP connection, with everything that happens to it remembered. */
 export class Peer {
@@ -115,6 +117,8 @@ export async function dialPeer(port: number, options: Partial<NetConnectOpts> = 
 interface OriginOptions {
   /** Takes the bare socket; then the origin remembers nothing of it. */
   readonly onSocket?: (socket: Socket) => void;
+  /** Default: a free one. */
+  readonly port?: number;
 }
 
 /** An origin: what it does with each connection is the test's. */
@@ -142,7 +146,7 @@ export class Origin implements AsyncDisposable {
 
   static async start(behave: (peer: Peer) => void = () => undefined, options: OriginOptions = {}): Promise<Origin> {
     const origin = new Origin(behave, options);
-    origin.server.listen(0, '127.0.0.1');
+    origin.server.listen(options.port ?? 0, '127.0.0.1');
     await once(origin.server, 'listening');
     return origin;
   }
@@ -199,8 +203,8 @@ export class ProxyUnderTest implements AsyncDisposable {
   readonly records: ClosedRecord[] = [];
   #wake: (() => void)[] = [];
 
-  private constructor(config: SallyportConfig, dependencies: ProxyDependencies) {
-    this.proxy = createProxy(config, dependencies);
+  private constructor(proxy: Proxy) {
+    this.proxy = proxy;
     this.proxy.on('connection.closed', (record) => {
       this.records.push(record);
       this.#wakeUp();
@@ -209,9 +213,18 @@ export class ProxyUnderTest implements AsyncDisposable {
     this.proxy.on('connection.opened', () => this.#wakeUp());
   }
 
-  static async start(config: SallyportConfig, dependencies: ProxyDependencies = {}): Promise<ProxyUnderTest> {
-    const started = new ProxyUnderTest(config, dependencies);
-    await started.proxy.start();
+  static start(config: SallyportConfig, dependencies: ProxyDependencies = {}): Promise<ProxyUnderTest> {
+    return ProxyUnderTest.#started(createProxy(config, dependencies));
+  }
+
+  /** For what a configuration is not needed to say. */
+  static planned(plan: ProxyPlan, dependencies: ProxyDependencies = {}): Promise<ProxyUnderTest> {
+    return ProxyUnderTest.#started(createProxyFromPlan(plan, dependencies));
+  }
+
+  static async #started(proxy: Proxy): Promise<ProxyUnderTest> {
+    const started = new ProxyUnderTest(proxy);
+    await proxy.start();
     return started;
   }
 

@@ -1,28 +1,28 @@
 /**
  * How one exchange comes by an upstream connection: from the pool, or by dialling in a place that the pool granted.
  *
- * Decides: which target an attempt goes to (the route's targets in turn). When to try, and how often, is the chart's.
- * Must never do: keep a place that it does not use. Read first: `pool.ts`.
+ * Decides nothing but which pool is asked: candidates say which endpoint an attempt goes to. When to try, and how often, is
+ * the chart's. Must never do: keep a place that it does not use. Read first: `pool.ts`, `../candidates.ts`.
  */
 import type { Subscription } from 'rxjs';
 import type { CloseReason } from '../../machines/connection/close-reason.ts';
-import type { RequestHead } from '../../protocols/http/message.ts';
+import type { RoutePlan, Target, TargetPlan } from '../../routing/plan.ts';
+import type { Candidate, Candidates, EndpointUse } from '../candidates.ts';
+import { outcomeOf, outcomeOfCut, type DialChart } from '../dial-outcome.ts';
 import { dialFailureOf, type DialFailure } from '../dialer.ts';
 import { isLeg, type Address, type Leg } from '../leg.ts';
-import type { ExchangeHolder, ExchangePorts } from './exchange-ports.ts';
+import type { ExchangePorts } from './exchange-ports.ts';
+import { ExchangeSubject, type SubjectOwner } from './exchange-subject.ts';
 import type { Claimant, UpstreamPool } from './pool.ts';
 import type { Upstream, UpstreamOwner } from './ports.ts';
-import type { Verdict } from './steering.ts';
 
 /** The exchange, as its claiming knows it. */
-export interface ClaimOwner extends UpstreamOwner {
-  readonly holder: ExchangeHolder;
+export interface ClaimOwner extends UpstreamOwner, SubjectOwner {
+  readonly chart: DialChart;
   acquired(upstream: Upstream): void;
   placeGranted(): void;
   claimFailed(reason: CloseReason, code: string | null, cause: string, retryable: boolean): void;
   readonly ports: ExchangePorts;
-  readonly verdict: Verdict | null;
-  readonly head: RequestHead | null;
   /** Where the last attempt went. */
   upstreamAddress: Address | null;
   /** What makes a connection to the handler of the exchange's route. */
@@ -32,46 +32,62 @@ export interface ClaimOwner extends UpstreamOwner {
 export class Claiming implements Claimant {
   readonly upstreamOwner: UpstreamOwner;
   readonly #owner: ClaimOwner;
+  readonly #subject: ExchangeSubject;
   /** The pool that was asked last. */
   pool: UpstreamPool | null = null;
+  #route: RoutePlan | null = null;
+  #candidates: Candidates | null = null;
+  /** Of the endpoint that was asked last. */
+  #use: EndpointUse | null = null;
+  /** Gives up the place in the queue of the endpoints. */
+  #giveUp: (() => void) | null = null;
   #dialing: Subscription | null = null;
   /** True exactly while a place is granted and no leg has come of it. */
   #hasPlace = false;
+  /** The question under way, so that a late answer is known as such. */
+  #asked = 0;
+  /** What was asked for last. */
+  #attempt = 1;
+  #isFresh = false;
+  /** Why the last attempt failed; null before one has. */
+  #failedBefore: CloseReason | null = null;
 
   constructor(owner: ClaimOwner) {
     this.#owner = owner;
+    this.#subject = new ExchangeSubject(owner);
     this.upstreamOwner = owner;
   }
 
+  /** Where to; before the first attempt. Answers how many attempts are worth while. @param targets that take the request. */
+  prepare(route: RoutePlan, targets: readonly TargetPlan[]): number {
+    this.#route = route;
+    if (route.action.type !== 'forward') return 1;
+    this.#candidates = this.#owner.ports.candidatesOf(route, targets, this.#subject);
+    return this.#candidates.attemptsMax;
+  }
+
   claim(attempt: number, isFresh: boolean): void {
+    this.#asked += 1;
+    this.#attempt = attempt;
+    this.#isFresh = isFresh;
+    this.#giveUp = null;
+    this.letGoEndpoint();
+    const route = this.#route;
+    if (route === null) throw new Error('an exchange that forwards nothing asked for a connection');
+    if (this.#candidates === null) {
+      const handler = this.#owner.ports.pools.single(`handler|${route.name}`, this.#owner.connectHandler());
+      return this.#ask(handler, isFresh);
+    }
     const { pins } = this.#owner.holder;
-    const mayBePinned = !isFresh && !pins.areNone;
-    const pool = (mayBePinned ? pins.poolAmong(this.#pools()) : null) ?? this.#poolFor(attempt);
-    const pinned = mayBePinned ? pins.take(pool) : null;
-    this.pool = pool;
-    this.#owner.upstreamAddress = pool.source.address;
-    if (pinned !== null) return this.#owner.acquired(pinned.lend(this.upstreamOwner));
-    return pool.claim(this, isFresh);
-  }
-
-  /** Of every target that takes the request. */
-  *#pools(): Iterable<UpstreamPool> {
-    const { verdict, head, ports } = this.#owner;
-    if (verdict?.kind !== 'forward') return;
-    for (const target of verdict.targets) yield ports.pools.of(verdict.route, target, head?.upgrade !== null);
-  }
-
-  /** The targets that take the request, in turn, beginning with the route's next; or its handler. */
-  #poolFor(attempt: number): UpstreamPool {
-    const { verdict, head, ports } = this.#owner;
-    if (verdict?.kind !== 'forward') throw new Error('an exchange that forwards nothing asked for a connection');
-    const { route, targets, firstTarget } = verdict;
-    const target = targets[(firstTarget + attempt - 1) % Math.max(1, targets.length)];
-    if (target === undefined) return ports.pools.single(`handler|${route.name}`, this.#owner.connectHandler());
-    return ports.pools.of(route, target, head?.upgrade !== null);
+    const pool = isFresh || pins.areNone ? null : pins.poolAmong(this.#pools(route, this.#candidates));
+    const pinned = pool === null ? null : pins.take(pool);
+    if (pool === null || pinned === null) return this.#choose(this.#candidates);
+    this.#asking(pool);
+    return this.#owner.acquired(pinned.lend(this.upstreamOwner));
   }
 
   acquired(upstream: Upstream): void {
+    this.#use?.told(upstream.isReused ? 'reused' : 'succeeded');
     this.#owner.acquired(upstream);
   }
 
@@ -80,11 +96,24 @@ export class Claiming implements Claimant {
     this.#owner.placeGranted();
   }
 
+  /** Nothing is dialled any more, or nobody is to go there: another endpoint may do, or the same one by a dial of its own. */
+  reconsider(): void {
+    try {
+      this.claim(this.#attempt, this.#isFresh);
+    } catch (error) {
+      this.#dialerFailed(error);
+    }
+  }
+
   placeRefused(): void {
+    this.letGoEndpoint();
     this.#owner.claimFailed('refused.capacity', null, 'too many requests wait for this upstream', false);
   }
 
   stopWaiting(): void {
+    this.#asked += 1;
+    this.#giveUp?.();
+    this.#giveUp = null;
     this.pool?.forget(this);
   }
 
@@ -102,16 +131,87 @@ export class Claiming implements Claimant {
     }
   }
 
-  /** Also the end of a dial that succeeded. */
+  /** Also the end of a dial that succeeded. An endpoint that did not answer in time has failed. */
   cancelDial(): void {
     this.#dialing?.unsubscribe();
     this.#dialing = null;
-    this.#givePlaceBack();
+    if (!this.#hasPlace) return;
+    const outcome = outcomeOfCut(this.#owner.chart);
+    if (outcome === 'failed') this.#failedBefore = 'timeout.dial';
+    this.#dialEnded(outcome);
+  }
+
+  /** The endpoint is not used any more; what was lent of it has been given back. */
+  letGoEndpoint(): void {
+    this.#use?.release();
+    this.#use = null;
+  }
+
+  /** What is used of an endpoint, for whoever goes on using it. */
+  takeUse(): EndpointUse | null {
+    const use = this.#use;
+    this.#use = null;
+    return use;
   }
 
   stop(): void {
     this.stopWaiting();
     this.cancelDial();
+    this.letGoEndpoint();
+    this.#candidates?.stop();
+  }
+
+  *#pools(route: RoutePlan, candidates: Candidates): Iterable<UpstreamPool> {
+    for (const target of candidates.targets()) yield this.#poolOf(route, target);
+  }
+
+  #poolOf(route: RoutePlan, target: Target): UpstreamPool {
+    const { ports, head, holder } = this.#owner;
+    return ports.pools.of(route, target, head?.upgrade !== null, this.#subject, holder.pins);
+  }
+
+  #choose(candidates: Candidates): void {
+    const asked = this.#asked;
+    const contained = (error: unknown): void => {
+      if (this.#asked === asked) this.#dialerFailed(error);
+    };
+    const chosen = (candidate: Candidate): void => {
+      if (this.#asked === asked) this.#chosen(candidate);
+      else if (candidate.kind === 'endpoint') candidate.use.release();
+    };
+    try {
+      const next = candidates.next(this.#attempt);
+      if (next instanceof Promise) next.then(chosen).catch(contained);
+      else chosen(next);
+    } catch (error) {
+      contained(error);
+    }
+  }
+
+  #chosen(candidate: Candidate): void {
+    switch (candidate.kind) {
+      case 'endpoint':
+        this.#use = candidate.use;
+        if (this.#route === null) return undefined;
+        return this.#ask(this.#poolOf(this.#route, candidate.target), this.#isFresh);
+      case 'none':
+        // What the attempt before it failed with says more, where there was one.
+        return this.#owner.claimFailed(this.#failedBefore ?? candidate.reason, null, candidate.cause, false);
+      case 'full':
+        this.#giveUp = this.#candidates?.wait(() => this.reconsider()) ?? null;
+        if (this.#giveUp !== null) return undefined;
+        return this.#owner.claimFailed('refused.capacity', null, everyoneIsFull, false);
+    }
+  }
+
+  #asking(pool: UpstreamPool): void {
+    this.pool = pool;
+    this.#owner.upstreamAddress = pool.source.address;
+  }
+
+  #ask(pool: UpstreamPool, isFresh: boolean): void {
+    this.#asking(pool);
+    pool.claim(this, isFresh);
   }
 
   /** A dialer of the embedder's may emit more than one leg, or what is none. */
@@ -120,23 +220,32 @@ export class Claiming implements Claimant {
     if (!this.#hasPlace) return leg.reset();
     this.#hasPlace = false;
     const upstream = pool.opened(leg, this);
+    this.#use?.told(upstream === null ? 'failed' : 'succeeded');
     if (upstream !== null) return this.#owner.acquired(upstream);
+    this.letGoEndpoint();
     return this.#owner.claimFailed('upstream.reset', null, 'the upstream was gone as soon as it was reached', true);
   }
 
-  #failed({ reason, code, cause, retryable }: DialFailure): void {
-    this.#givePlaceBack();
+  #failed(failure: DialFailure): void {
+    const { reason, code, cause, retryable } = failure;
+    this.#failedBefore = reason;
+    this.#dialEnded(outcomeOf(failure));
     this.#owner.claimFailed(reason, code, cause, retryable);
   }
 
   #dialerFailed(error: unknown): void {
-    this.#givePlaceBack();
+    this.#dialEnded('abandoned');
     this.#owner.claimFailed('handler.failed', null, error instanceof Error ? error.message : String(error), false);
   }
 
-  #givePlaceBack(): void {
-    if (!this.#hasPlace) return;
+  /** Nothing came of it: whoever waits for the place, or for what was to come of the dial, is asked after the word was given. */
+  #dialEnded(outcome: 'failed' | 'abandoned'): void {
+    this.#use?.told(outcome);
+    const hadPlace = this.#hasPlace;
     this.#hasPlace = false;
-    this.pool?.giveBack();
+    if (hadPlace) this.pool?.giveBack(outcome === 'failed');
+    this.letGoEndpoint();
   }
 }
+
+const everyoneIsFull = 'every endpoint is full, and so is their queue';

@@ -24,17 +24,19 @@ import type { HandlerOwner } from '../handlers/failure.ts';
 import type { Address, ChunkLifetime, Leg } from '../leg.ts';
 import type { ExchangeSnapshot } from '../reports.ts';
 import { Timeline } from '../timeline.ts';
-import { answerOf } from './answering.ts';
+import { Answering } from './answering.ts';
 import type { ExchangeHolder, ExchangePorts } from './exchange-ports.ts';
 import { exchangeRecord, exchangeSnapshot } from './exchange-record.ts';
-import { acceptedHead, headForClient, headForUpstream, interimForClient } from './forwarding.ts';
+import { headForClient, headForUpstream, interimForClient } from './forwarding.ts';
 import type { Requester, Upstream } from './ports.ts';
 import { bindsConnection } from './pins.ts';
 import { Claiming, type ClaimOwner } from './claiming.ts';
+import { Upgrading, type UpgradeOwner } from './upgrading.ts';
+import type { RouteClaim } from '../route-admission.ts';
 import { Steering, type Verdict, type SteeringOwner } from './steering.ts';
 import type { ExchangeHandle } from './service.ts';
 
-export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, SteeringOwner, HandlerOwner {
+export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, SteeringOwner, UpgradeOwner, HandlerOwner {
   readonly holder: ExchangeHolder;
   readonly requester: Requester;
   readonly ports: ExchangePorts;
@@ -44,6 +46,12 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
   head: RequestHead | null = null;
   /** Where it goes and what it is answered; null until routing is over. */
   verdict: Verdict | null = null;
+  /** What is wrong with the request. */
+  problem: HttpProblem | null = null;
+  /** True exactly when the upstream's answer has been begun towards the client. */
+  hasBegun = false;
+  /** True exactly when the client has a whole answer, its own or the upstream's. */
+  hasAnswered = false;
   /** The status the client was sent; null until then. */
   status: number | null = null;
   /** The operating system's code or ours, and the clause that goes with it: the first of each. */
@@ -61,20 +69,13 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
   /** Of its connection's exchanges, 1 first. */
   readonly #number: number;
   readonly #steering: Steering;
-  #problem: HttpProblem | null = null;
-  /** True exactly when the upstream's answer has been begun towards the client. */
-  #hasBegun = false;
-  /** True exactly when the client has a whole answer, its own or the upstream's. */
-  #hasAnswered = false;
+  readonly #upgrading = new Upgrading(this);
+  readonly #answering = new Answering(this);
   #isUpstreamBlocked = false;
   #isClientBlocked = false;
   #reportedByteAtMs: number;
-  /** An answer of ours that waits for the end of the read: the rest of its request may be in it. */
-  #dueAnswer: CloseReason | null = null;
   /** True exactly when the request authenticates the connection instead of itself. */
   #isBinding = false;
-  /** The answer that asked for the upgrade to be taken; kept for `handOver`. */
-  #switching: ResponseHead | null = null;
 
   constructor(requester: Requester, holder: ExchangeHolder, ports: ExchangePorts) {
     this.requester = requester;
@@ -101,11 +102,11 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
     const head = given.upgrade === null || given.upgrade === 'websocket' ? given : { ...given, upgrade: null };
     this.head = head;
     const isBodyToCome = hasBody(head) && head.upgrade === null;
-    this.#tell({ type: 'head.received', hasBody: isBodyToCome, expectsContinue: head.expectsContinue });
+    this.tell({ type: 'head.received', hasBody: isBodyToCome, expectsContinue: head.expectsContinue });
   }
 
   requestBody(bytes: Uint8Array, lifetime: ChunkLifetime): boolean {
-    if (this.bytesIn === 0 && this.head?.expectsContinue === true) this.#tell({ type: 'request.continued' });
+    if (this.bytesIn === 0 && this.head?.expectsContinue === true) this.tell({ type: 'request.continued' });
     this.bytesIn += bytes.length;
     const hasRoom = this.upstream?.write(bytes, lifetime) ?? true;
     if (!hasRoom) this.#isUpstreamBlocked = true;
@@ -114,20 +115,17 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
 
   requestEnded(trailers: Fields): void {
     this.upstream?.end(trailers);
-    this.#tell({ type: 'request.ended' });
+    this.tell({ type: 'request.ended' });
   }
 
   requestSettled(): void {
-    const due = this.#dueAnswer;
-    this.#dueAnswer = null;
-    if (due === null) this.upstream?.flush();
-    else this.#answerNow(due);
+    if (!this.#answering.settle()) this.upstream?.flush();
   }
 
   requestFailed(reason: CloseReason, problem: HttpProblem): void {
-    this.#problem ??= problem;
+    this.problem ??= problem;
     this.cause ??= problem.detail;
-    this.#tell({ type: 'request.failed', reason });
+    this.tell({ type: 'request.failed', reason });
   }
 
   responseWritable(): void {
@@ -136,22 +134,22 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
   }
 
   clientFailed(reason: CloseReason): void {
-    this.#tell({ type: 'downstream.failed', reason });
+    this.tell({ type: 'downstream.failed', reason });
   }
 
   responseInformed(head: ResponseHead): void {
     this.requester.inform(interimForClient(head, this));
     this.requester.flush();
-    this.#tell({ type: 'response.informed', isContinue: head.status === 100 });
+    this.tell({ type: 'response.informed', isContinue: head.status === 100 });
   }
 
   responseHead(head: ResponseHead): void {
-    if (head.status === 101) return this.#switchProtocols(head);
-    this.#hasBegun = true;
+    if (head.status === 101) return this.#upgrading.answered(head);
+    this.hasBegun = true;
     this.status = head.status;
     if (this.#isBinding || (head.status === 401 && bindsConnection(head.fields, 'www-authenticate'))) this.#pin();
     this.requester.respond(headForClient(head, this));
-    return this.#tell({ type: 'response.began' });
+    return this.tell({ type: 'response.began' });
   }
 
   responseBody(bytes: Uint8Array, lifetime: ChunkLifetime): boolean {
@@ -162,9 +160,9 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
   }
 
   responseEnded(trailers: Fields): void {
-    this.#hasAnswered = true;
+    this.hasAnswered = true;
     this.requester.end(trailers);
-    this.#tell({ type: 'response.ended' });
+    this.tell({ type: 'response.ended' });
   }
 
   responseSettled(): void {
@@ -176,7 +174,7 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
     const isRepeatable = this.head !== null && !hasBody(this.head) && isIdempotent(this.head.method);
     const retryable = wasSilent && isRepeatable && this.upstream?.isReused === true;
     if (retryable && this.chart.context.retries === 0) this.cause = null;
-    this.#tell({ type: 'upstream.failed', reason, retryable });
+    this.tell({ type: 'upstream.failed', reason, retryable });
   }
 
   requestWritable(): void {
@@ -192,12 +190,16 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
     const timeouts = route?.timeouts.values ?? this.holder.listener.plan.timeouts.values;
     switch (verdict.kind) {
       case 'forward':
-        return this.#tell({ type: 'exchange.routed', timeouts, attemptsMax: verdict.attemptsMax });
+        return this.tell({
+          type: 'exchange.routed',
+          timeouts,
+          attemptsMax: this.claiming.prepare(verdict.route, verdict.targets),
+        });
       case 'answer':
         this.cause ??= verdict.cause;
-        return this.#tell({ type: 'exchange.answered', timeouts, reason: verdict.reason });
+        return this.tell({ type: 'exchange.answered', timeouts, reason: verdict.reason });
       case 'cut':
-        return this.#tell({ type: 'kill.requested', reason: verdict.reason });
+        return this.tell({ type: 'kill.requested', reason: verdict.reason });
     }
   }
 
@@ -207,7 +209,18 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
     this.wasReused = upstream.isReused;
     this.code = null;
     this.cause = null;
-    this.#tell({ type: 'upstream.acquired' });
+    this.tell({ type: 'upstream.acquired' });
+  }
+
+  get clientIp(): string {
+    return this.#steering.clientIp;
+  }
+
+  endpointLost(manner: 'drain' | 'kill', cause: string): void {
+    if (this.#upgrading.isHandedOver) return this.holder.endpointLost(manner, cause);
+    if (manner === 'drain') return undefined;
+    this.cause ??= cause;
+    return this.tell({ type: 'kill.requested', reason: 'upstream.unreachable' });
   }
 
   connectHandler(): () => Leg {
@@ -215,13 +228,13 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
   }
 
   placeGranted(): void {
-    this.#tell({ type: 'place.granted' });
+    this.tell({ type: 'place.granted' });
   }
 
   claimFailed(reason: CloseReason, code: string | null, cause: string, retryable: boolean): void {
     this.code = code;
     this.cause = cause;
-    this.#tell({ type: 'dial.failed', reason, retryable });
+    this.tell({ type: 'dial.failed', reason, retryable });
   }
 
   /** The route's handler is at fault; its leg fails as well. */
@@ -251,10 +264,10 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
     const lastByteAtMs = Math.max(this.requester.lastByteAtMs, this.upstream?.lastByteAtMs ?? 0);
     if (lastByteAtMs > this.#reportedByteAtMs) {
       this.#reportedByteAtMs = lastByteAtMs;
-      return this.#tell({ type: 'bytes.flowed', quietMs: this.ports.clock.nowMs() - lastByteAtMs });
+      return this.tell({ type: 'bytes.flowed', quietMs: this.ports.clock.nowMs() - lastByteAtMs });
     }
-    if (this.#isUpstreamBlocked) this.#tell({ type: 'upstream.blocked' });
-    if (this.#isClientBlocked) this.#tell({ type: 'downstream.blocked' });
+    if (this.#isUpstreamBlocked) this.tell({ type: 'upstream.blocked' });
+    if (this.#isClientBlocked) this.tell({ type: 'downstream.blocked' });
     return undefined;
   }
 
@@ -266,10 +279,10 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
   broken(error: unknown): void {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.ports.reports.trouble({ event: 'invariant.broken', connectionId: this.holder.connectionId, message });
-    this.#tell({ type: 'kill.requested', reason: 'internal.invariant' });
+    this.tell({ type: 'kill.requested', reason: 'internal.invariant' });
   }
 
-  #tell(fact: ExchangeFact): void {
+  tell(fact: ExchangeFact): void {
     this.chart.send(fact);
   }
 
@@ -280,8 +293,9 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
       case 'stopRouting':
         return this.#steering.stop();
       case 'claim':
-        return this.claiming.claim(command.attempt, command.isFresh);
+        return this.#claim(command.attempt, command.isFresh);
       case 'stopClaiming':
+        this.#steering.stopWaiting();
         return this.claiming.stopWaiting();
       case 'dial':
         return this.claiming.dial();
@@ -294,11 +308,15 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
       case 'abandonUpstream':
         return this.#abandon();
       case 'answer':
-        return this.#answer(command.reason);
+        return this.#answering.answer(command.reason);
       case 'handOver':
-        return this.#handOver();
+        this.hasAnswered = true;
+        this.status = this.#upgrading.handOver(this.chart.context.timeouts);
+        return undefined;
       case 'openTunnel':
-        return this.#openTunnel();
+        this.status = 200;
+        this.hasBegun = true;
+        return this.#upgrading.openTunnel();
       case 'endDownstream':
         return this.requester.end(noFields);
       case 'endUpstream':
@@ -306,6 +324,11 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
       case 'release':
         return this.#release(command.reason);
     }
+  }
+
+  #claim(attempt: number, isFresh: boolean): void {
+    if (this.#steering.isPlaced) return this.claiming.claim(attempt, isFresh);
+    return this.#steering.whenPlaced(() => this.claiming.claim(attempt, isFresh));
   }
 
   #send(): void {
@@ -331,66 +354,33 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
     this.claiming.cancelDial();
     this.upstream?.release();
     this.upstream = null;
+    this.claiming.letGoEndpoint();
     this.#isUpstreamBlocked = false;
   }
 
-  /** A failure may wait its turn behind the head of a response; then there is nothing left to answer. */
-  #answer(reason: CloseReason): void {
-    if (this.#hasBegun) return this.#tell({ type: 'kill.requested', reason });
-    const isBodyComing = this.head !== null && hasBody(this.head) && this.requester.isTelling;
-    if (isBodyComing) this.#dueAnswer = reason;
-    else this.#answerNow(reason);
-    return undefined;
+  clientHead(head: ResponseHead): ResponseHead {
+    return headForClient(head, this);
   }
 
-  #answerNow(reason: CloseReason): void {
-    this.requester.discard();
-    const answer = answerOf(this, reason, this.#problem);
-    this.status = answer.head.status;
-    this.requester.respond(answer.head);
-    if (this.head?.method !== 'HEAD') this.responseBody(answer.body, 'owned');
-    this.requester.end(noFields);
-    this.requester.flush();
-    this.#hasAnswered = true;
-    this.#tell({ type: 'answer.written' });
+  takeClaims(): RouteClaim {
+    const [claim, use] = [this.#steering.takeClaim(), this.claiming.takeUse()];
+    return {
+      release: () => {
+        claim?.release();
+        use?.release();
+      },
+    };
   }
 
-  #switchProtocols(head: ResponseHead): void {
-    if (this.head === null || this.head.upgrade === null || head.upgrade !== this.head.upgrade) {
-      this.upstreamFailed('upstream.malformed', 'the upstream switched to a protocol that nobody asked for', false);
-      return;
-    }
-    this.#switching = head;
-    this.#tell({ type: 'upgrade.accepted', isHandedOver: this.requester.canHandOver });
-  }
-
-  #handOver(): void {
-    const detached = this.upstream?.detach() ?? null;
-    const head = this.#switching;
-    if (detached === null || head === null) throw new Error('the upstream has no leg to hand over');
-    this.status = head.status;
-    this.#hasAnswered = true;
-    this.holder.keep(this.#steering.takeClaim());
-    this.requester.handOver(headForClient(head, this), detached, this.chart.context.timeouts);
-  }
-
-  /** Where the client's connection stays what it is: both bodies are the tunnel's from here on. */
-  #openTunnel(): void {
-    if (this.#switching === null) return;
-    this.status = 200;
-    this.#hasBegun = true;
-    this.requester.respond(acceptedHead(headForClient(this.#switching, this)));
-    this.requester.flush();
-    this.upstream?.openTunnel();
-    this.requester.resume();
-  }
-
-  /** The only place where anything is let go. The record comes last, so that nothing can come in between. */
+  /**
+   * The only place where anything is let go. The connection goes back before the places do, so that whoever waits for one
+   * finds it. The record comes last, so that nothing can come in between.
+   */
   #release(reason: CloseReason): void {
-    const isComplete = this.#hasAnswered;
+    const isComplete = this.hasAnswered;
+    this.upstream?.release();
     this.claiming.stop();
     this.#steering.letGo();
-    this.upstream?.release();
     if (!isComplete) this.requester.cut(reason, this.verdict?.kind === 'cut' ? this.verdict.manner : 'reset');
     const { timeouts, isRequestOver } = this.chart.context;
     this.ports.reports.exchangeClosed(reason, this.status, () => exchangeRecord(this, reason));

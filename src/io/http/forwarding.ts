@@ -10,6 +10,7 @@ import { withOneHopLess } from '../../protocols/http/max-forwards.ts';
 import { streamBody, type Fields, type RequestHead, type ResponseHead } from '../../protocols/http/message.ts';
 import type { FieldRewrite, RewritePlan } from '../../routing/http-plan.ts';
 import { rewriteTarget } from '../../routing/rewrite.ts';
+import { schemeOf } from '../proxied.ts';
 import type { Exchange } from './exchange.ts';
 import type { Verdict } from './steering.ts';
 
@@ -18,8 +19,8 @@ export function headForUpstream(head: RequestHead, { holder, ports, verdict }: E
   holder.forwarder ??= new Forwarder({
     clientHost: holder.client.host,
     isTrustedPeer: ports.isTrusted(holder.client.host),
-    scheme: holder.tls === null ? 'http' : 'https',
-    listenerPort: holder.localPort,
+    scheme: schemeOf(holder),
+    listenerPort: holder.local.port,
     certificate: holder.tls?.peer?.der ?? null,
   });
   const forwarded = holder.forwarder.request(withOneHopLess(head));

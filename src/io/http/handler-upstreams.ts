@@ -8,6 +8,7 @@ import type { RoutePlan } from '../../routing/plan.ts';
 import { createHttpHandler, type HttpHandler } from '../handlers/http-handler.ts';
 import type { Leg } from '../leg.ts';
 import type { LegPorts } from '../leg-base.ts';
+import { handlerProxied } from '../proxied.ts';
 import { handlerTls } from '../tls/secured-client.ts';
 import type { Exchange } from './exchange.ts';
 import { hostOf } from './host-of.ts';
@@ -35,6 +36,7 @@ export class HandlerUpstreams {
       serverName: hostOf(head?.authority ?? ''),
       path,
       tls: handlerTls(holder.tls),
+      proxied: handlerProxied(holder.proxied, holder.peer),
     };
     return () => this.#handlerOf(route).connect(facts, exchange);
   }

@@ -11,7 +11,8 @@ import type { Clock } from '../clock.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Leg } from '../leg.ts';
 import type { Reports } from '../reports.ts';
-import type { RouteSlots } from '../route-slots.ts';
+import type { CandidatesOf } from '../candidates.ts';
+import type { RouteAdmission } from '../route-admission.ts';
 import type { DialerOf } from '../route-dialers.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangePorts } from './exchange-ports.ts';
@@ -28,7 +29,8 @@ export interface HttpParts {
   readonly ledger: Ledger;
   readonly dialerOf: DialerOf;
   readonly reports: Reports;
-  readonly routeSlots: RouteSlots;
+  readonly routeAdmission: RouteAdmission;
+  readonly candidatesOf: CandidatesOf;
   /** Left out: no name is ever validated here. */
   readonly httpChallenge?: (token: string) => string | null;
 }
@@ -48,7 +50,8 @@ export function createHttp({
   ledger,
   dialerOf,
   reports,
-  routeSlots,
+  routeAdmission,
+  candidatesOf,
   httpChallenge = () => null,
 }: HttpParts): HttpRuntime {
   const authentication = createAuthentication({ clock });
@@ -61,7 +64,8 @@ export function createHttp({
     reports,
     pools,
     authenticatorOf: (wanted) => authentication.of(wanted),
-    routeSlots,
+    routeAdmission,
+    candidatesOf,
     isTrusted,
     httpChallenge,
     connectHandler: (exchange) => handlers.connect(exchange),

@@ -8,11 +8,13 @@
 import { isNamed } from '../../protocols/http/fields.ts';
 import type { Fields } from '../../protocols/http/message.ts';
 import type { UpstreamPool } from './pool.ts';
+import type { OwnPools } from './pool-book.ts';
 import type { Pinned } from './ports.ts';
 
 /** The pinned connections of one client's connection. */
 export class Pins {
   #pinned: Map<UpstreamPool, Pinned> | null = null;
+  #own: OwnPools | null = null;
 
   /** True exactly when the client has no connection of its own: then no pool has to be looked for. */
   get areNone(): boolean {
@@ -37,9 +39,17 @@ export class Pins {
     return pinned?.canLend === true ? pinned : null;
   }
 
+  /** The pools whose connections tell upstreams of this client. @param make asked for the first of them. */
+  own(make: () => OwnPools): OwnPools {
+    this.#own ??= make();
+    return this.#own;
+  }
+
   letGo(): void {
     for (const pinned of this.#pinned?.values() ?? []) pinned.letGo();
     this.#pinned = null;
+    this.#own?.letGo();
+    this.#own = null;
   }
 }
 

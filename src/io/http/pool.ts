@@ -42,6 +42,8 @@ export interface Claimant {
   placeGranted(): void;
   /** Neither, and too many wait already. */
   placeRefused(): void;
+  /** What it waited for will not come: the dial of a connection that several share has failed, or nobody is to go there. */
+  reconsider(): void;
 }
 
 export class UpstreamPool {
@@ -84,11 +86,12 @@ export class UpstreamPool {
     this.#waiting.delete(claimant);
   }
 
-  /** The place that was granted is not used. */
-  giveBack(): void {
+  /** The place that was granted is not used. @param hasFailed true: because the dial failed. */
+  giveBack(hasFailed: boolean): void {
     this.#dialling -= 1;
     this.#places -= 1;
-    this.#serveWaiting();
+    if (hasFailed && this.source.isShared && this.#dialling === 0) this.#askAgain();
+    else this.#serveWaiting();
   }
 
   /** The leg that was dialled in a granted place; it is the claimant's. Null where it was over before it could be used. */
@@ -129,6 +132,12 @@ export class UpstreamPool {
     for (const connection of this.#all) connection.drain();
   }
 
+  /** Nobody new is to go there: as `drain`, and whoever waits may go elsewhere. */
+  leave(): void {
+    this.drain();
+    this.#askAgain();
+  }
+
   #take(): PooledConnection | null {
     for (let connection = this.#lendable.at(-1); connection !== undefined; connection = this.#lendable.at(-1)) {
       const isGood = connection.canLend && !connection.isGone;
@@ -150,6 +159,12 @@ export class UpstreamPool {
     this.#places += 1;
     this.#dialling += 1;
     claimant.placeGranted();
+  }
+
+  #askAgain(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const claimant of waiting) claimant.reconsider();
   }
 
   #serveWaiting(): void {

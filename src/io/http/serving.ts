@@ -8,11 +8,13 @@ import type { CloseReason, CloseSide } from '../../machines/connection/close-rea
 import type { Timeouts } from '../../machines/connection/delays.ts';
 import type { ConnectionFact } from '../../machines/connection/events.ts';
 import type { Forwarder } from '../../protocols/http/forwarding.ts';
+import type { ProxyHeader } from '../../protocols/proxy-protocol/header.ts';
 import type { RoutePlan } from '../../routing/plan.ts';
+import type { DialSubject } from '../candidates.ts';
 import type { ListenerRuntime } from '../connection-ports.ts';
 import type { Address, Leg, LegFact } from '../leg.ts';
 import type { ExchangeSnapshot } from '../reports.ts';
-import type { RouteClaim } from '../route-slots.ts';
+import type { RouteClaim } from '../route-admission.ts';
 import type { SecuredClient } from '../tls/secured-client.ts';
 import type { ExchangeHolder } from './exchange-ports.ts';
 import { Pins } from './pins.ts';
@@ -25,7 +27,9 @@ export interface ServedConnection {
   readonly connectionId: string;
   readonly listener: ListenerRuntime;
   readonly downstream: Leg;
+  readonly peer: Address;
   readonly client: Address;
+  readonly subject: DialSubject;
   route: RoutePlan | null;
   /** Who sent FIN first; null while nobody has. */
   endedFirst: CloseSide | null;
@@ -37,6 +41,8 @@ export interface ServedConnection {
   explainBy(cause: string | null): void;
   /** Both legs, for the splice that the chart will ask for. `keepAlive`: where the client may be pinged. */
   becomeTunnel(client: Tap, upstream: DetachedLeg, keepAlive: WebSocketKeepAlive | null): void;
+  endpointLost(manner: 'drain' | 'kill', cause: string): void;
+  banned(manner: 'drain' | 'kill', cause: string): void;
   broken(error: unknown): void;
 }
 
@@ -48,6 +54,7 @@ export class Serving implements ServiceOwner, ExchangeHolder {
   readonly tls: SecuredClient | null;
   readonly pins = new Pins();
   forwarder: Forwarder | null = null;
+  routesUsed: Set<RoutePlan> | null = null;
   readonly #connection: ServedConnection;
   #service: HttpService | null = null;
   #exchanges = 0;
@@ -91,8 +98,16 @@ export class Serving implements ServiceOwner, ExchangeHolder {
     return this.#service?.exchanges().filter(({ state }) => state !== 'CLOSED') ?? [];
   }
 
-  get localPort(): number {
-    return this.#connection.downstream.local.port;
+  get local(): Address {
+    return this.#connection.subject.local;
+  }
+
+  get peer(): Address {
+    return this.#connection.peer;
+  }
+
+  get proxied(): ProxyHeader | null {
+    return this.#connection.subject.proxied;
   }
 
   get route(): RoutePlan | null {
@@ -105,6 +120,14 @@ export class Serving implements ServiceOwner, ExchangeHolder {
 
   keep(claim: RouteClaim | null): void {
     this.#connection.keep(claim);
+  }
+
+  endpointLost(manner: 'drain' | 'kill', cause: string): void {
+    this.#connection.endpointLost(manner, cause);
+  }
+
+  banned(manner: 'drain' | 'kill', cause: string): void {
+    this.#connection.banned(manner, cause);
   }
 
   nextExchange(): number {

@@ -19,9 +19,10 @@ import { isCovered } from '../../routing/certificate-cover.ts';
 import { redirectLocation } from '../../routing/rewrite.ts';
 import type { RouteTable } from '../../routing/route-table.ts';
 import type { AuthenticationOutcome } from '../authentication/authenticator.ts';
-import type { RouteClaim } from '../route-slots.ts';
+import type { RouteClaim, RouteRefusal } from '../route-admission.ts';
+import { schemeOf } from '../proxied.ts';
 import type { SecuredClient } from '../tls/secured-client.ts';
-import type { ExchangeHolder, ExchangePorts } from './exchange-ports.ts';
+import { RoutePlace, type PlaceOwner } from './route-place.ts';
 
 export type Verdict =
   | {
@@ -30,8 +31,6 @@ export type Verdict =
       readonly path: PathMatch;
       /** Empty where a handler of the embedding program is the upstream. */
       readonly targets: readonly TargetPlan[];
-      readonly firstTarget: number;
-      readonly attemptsMax: number;
     }
   | {
       readonly kind: 'answer';
@@ -44,10 +43,8 @@ export type Verdict =
   | { readonly kind: 'cut'; readonly route: RoutePlan; readonly reason: CloseReason; readonly manner: 'reset' | 'end' };
 
 /** The exchange, as its steering knows it. */
-export interface SteeringOwner {
+export interface SteeringOwner extends PlaceOwner {
   readonly exchangeId: string;
-  readonly holder: ExchangeHolder;
-  readonly ports: ExchangePorts;
   readonly head: RequestHead | null;
   steered(verdict: Verdict): void;
   broken(error: unknown): void;
@@ -55,11 +52,13 @@ export interface SteeringOwner {
 
 export class Steering {
   readonly #owner: SteeringOwner;
+  readonly #place: RoutePlace;
   #asking: AbortController | null = null;
-  #claim: RouteClaim | null = null;
+  #clientIp: string | null = null;
 
   constructor(owner: SteeringOwner) {
     this.#owner = owner;
+    this.#place = new RoutePlace(owner);
   }
 
   start(): void {
@@ -99,25 +98,41 @@ export class Steering {
   }
 
   /** Whose address it is: the peer's, or what trusted proxies in front say, as far back as they can be believed. */
-  #clientIp({ fields }: RequestHead): string {
-    const { holder, ports } = this.#owner;
+  get clientIp(): string {
+    this.#clientIp ??= this.#findClient();
+    return this.#clientIp;
+  }
+
+  #findClient(): string {
+    const { holder, ports, head } = this.#owner;
     const peer = holder.client.host;
     if (!ports.isTrusted(peer)) return peer;
-    const said = fieldValues(fields, 'x-forwarded-for').flatMap((value) => value.split(','));
+    const said = fieldValues(head?.fields ?? [], 'x-forwarded-for').flatMap((value) => value.split(','));
     return said.map((one) => one.trim()).findLast((one) => !ports.isTrusted(one)) ?? peer;
   }
 
-  /** What the exchange uses of its route, for whoever goes on using it. */
+  /** True exactly when the exchange has its place on the route; else it waits for one, and `whenPlaced` tells. */
+  get isPlaced(): boolean {
+    return !this.#place.isWaiting;
+  }
+
+  whenPlaced(tell: () => void): void {
+    this.#place.whenPlaced(tell);
+  }
+
+  stopWaiting(): void {
+    this.#place.stopWaiting();
+  }
+
+  /** What the exchange uses of its route, for the connection, which goes on using it. */
   takeClaim(): RouteClaim | null {
-    const claim = this.#claim;
-    this.#claim = null;
-    return claim;
+    return this.#place.handOver();
   }
 
   /** The exchange has entered CLOSED. */
   letGo(): void {
     this.stop();
-    this.takeClaim()?.release();
+    this.#place.letGo();
   }
 
   stop(): void {
@@ -126,10 +141,10 @@ export class Steering {
   }
 
   #admit(route: RoutePlan, path: PathMatch, targets: readonly TargetPlan[], head: RequestHead): void {
-    if (route.access !== null && !this.#table.admits(route, this.#clientIp(head)))
+    if (this.#table.restricts(route) && !this.#table.admits(route, this.clientIp))
       return this.#refuse(route, 'refused.address', `the lists of ${route.name} do not let this address pass`);
-    this.#claim = this.#owner.ports.routeSlots.claim(route);
-    if (this.#claim === null) return this.#refuse(route, 'refused.capacity', `${route.name} is full`);
+    const refusal = this.#place.take(route, () => this.clientIp);
+    if (refusal !== null) return this.#refuseFor(route, refusal);
     if (route.authentication === null) return this.#act(route, path, targets, head);
     const given = fieldValues(head.fields, 'authorization');
     const asking = new AbortController();
@@ -149,16 +164,15 @@ export class Steering {
 
   #act(route: RoutePlan, path: PathMatch, targets: readonly TargetPlan[], head: RequestHead): void {
     const { action } = route;
+    if (this.#place.lostBy !== null) return this.#refuse(route, 'refused.capacity', this.#place.lostBy);
     switch (action.type) {
       case 'forward': {
         if (isLastHop(head)) return this.#answerAsLast(route, head);
-        const firstTarget = targets.length === 1 ? 0 : this.#owner.holder.listener.takeTurn(route);
-        const attemptsMax = targets.length;
-        return this.#owner.steered({ kind: 'forward', route, path, targets, firstTarget, attemptsMax });
+        return this.#owner.steered({ kind: 'forward', route, path, targets });
       }
       case 'handler':
         if (action.kind === 'socket') return this.#refuse(route, 'refused.protocol', 'the handler takes no requests');
-        return this.#owner.steered({ kind: 'forward', route, path, targets, firstTarget: 0, attemptsMax: 1 });
+        return this.#owner.steered({ kind: 'forward', route, path, targets });
       case 'redirect':
         return this.#redirect(route, action, head, path);
       case 'respond':
@@ -182,13 +196,23 @@ export class Steering {
     this.#owner.steered({ kind: 'answer', route, reason, answer: null, cause });
   }
 
+  /** With the time after which it is worth asking again, where that is known. */
+  #refuseFor(route: RoutePlan, { reason, cause, retryAfterMs }: RouteRefusal): void {
+    const { head, body } = ownAnswer(reason, this.#owner.exchangeId);
+    const seconds = Math.ceil((retryAfterMs ?? Infinity) / 1_000);
+    const fields = Number.isFinite(seconds) ? [...head.fields, 'Retry-After', String(seconds)] : head.fields;
+    this.#owner.steered({ kind: 'answer', route, reason, answer: { head: { ...head, fields }, body }, cause });
+  }
+
   /** Before routes, lists, redirects and whoever asks for a name: the authority that validates knows none of them. */
   #answersChallenge({ target, method }: RequestHead): boolean {
     if (method !== 'GET' && method !== 'HEAD') return false;
     const text = this.#owner.ports.httpChallenge(target.slice(validationPath.length));
     if (text === null) return false;
     const body = Buffer.from(text);
-    this.#respond(null, { head: headOf(200, ['Content-Type', 'application/octet-stream'], body.length), body });
+    const answer = { head: headOf(200, ['Content-Type', 'application/octet-stream'], body.length), body };
+    const cause = 'a validation by HTTP-01 was answered';
+    this.#owner.steered({ kind: 'answer', route: null, reason: 'completed', answer, cause });
     return true;
   }
 
@@ -227,8 +251,8 @@ export class Steering {
     const { holder, ports } = this.#owner;
     const said = ports.isTrusted(holder.client.host) ? fields : [];
     return {
-      scheme: schemeIn(fieldValue(said, 'x-forwarded-proto')) ?? (holder.tls === null ? 'http' : 'https'),
-      port: portIn(fieldValue(said, 'x-forwarded-port')) ?? holder.localPort,
+      scheme: schemeIn(fieldValue(said, 'x-forwarded-proto')) ?? schemeOf(holder),
+      port: portIn(fieldValue(said, 'x-forwarded-port')) ?? holder.local.port,
     };
   }
 

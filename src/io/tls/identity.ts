@@ -39,6 +39,8 @@ export interface IdentitySource {
   tlsChallenge(serverName: string): CertificateMaterial | null;
   /** The body that answers an HTTP-01 validation (RFC 8555 §8.3); null: no such token is pending. */
   httpChallenge(token: string): string | null;
+  /** True exactly while an authority may come to validate a name. */
+  isProving(): boolean;
 }
 
 /** What a finished handshake is known by. */

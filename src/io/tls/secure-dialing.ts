@@ -8,10 +8,12 @@
  */
 import { Observable, type Subscriber, type Subscription } from 'rxjs';
 import type { UpstreamTlsPlan } from '../../routing/tls-plan.ts';
+import { addressText } from '../address-text.ts';
 import type { DialFailure, Dialer, DialWatch, Endpoint } from '../dialer.ts';
-import type { Handshake, Leg, LegFact } from '../leg.ts';
+import { isLeg, type Handshake, type Leg, type LegFact } from '../leg.ts';
 import { dialReasonOf, isRetryable } from '../os-codes.ts';
 import type { UpstreamSpeech } from '../route-dialers.ts';
+import { isUnixHost } from '../unix-path.ts';
 import type { ClientContexts } from './contexts.ts';
 import type { Secured } from './identity.ts';
 
@@ -23,8 +25,10 @@ export function securedDialer(
 ): Dialer {
   return (endpoint, watch) =>
     new Observable((subscriber) => {
-      // The root's dot is no part of the name in a handshake (RFC 6066 §3).
-      const serverName = (plan.serverName ?? endpoint.host).replace(/\.$/, '');
+      // The root's dot is no part of the name in a handshake (RFC 6066 §3). A UNIX socket is this machine's.
+      const serverName =
+        plan.serverName ??
+        (isUnixHost(endpoint.host) ? 'localhost' : (endpoint.serverName ?? endpoint.host)).replace(/\.$/, '');
       const dialing = new SecureDial(subscriber, watch, speech, () => ({
         role: 'client',
         context: contexts.clientContext(plan),
@@ -77,6 +81,8 @@ class SecureDial {
   }
 
   #reached(leg: Leg, endpoint: Endpoint): void {
+    // A dialer of the embedder's may emit what is no leg: that is for whoever asked to judge.
+    if (!isLeg(leg)) return this.#subscriber.next(leg);
     if (this.#isOver || this.#leg !== null) return leg.reset();
     this.#leg = leg;
     try {
@@ -104,12 +110,12 @@ class SecureDial {
       this.#fail(failureOf('SALLYPORT_CLOSED', 'the transport was closed without a word'));
   }
 
-  #secured(leg: Leg, by: Secured, { host, port }: Endpoint): void {
+  #secured(leg: Leg, by: Secured, endpoint: Endpoint): void {
     if (this.#speech === 'h2' && by.alpn !== 'h2') {
       leg.reset();
       const agreed = by.alpn === null ? 'nothing' : by.alpn;
       return this.#fail(
-        failureOf('SALLYPORT_TLS_ALPN', `${host}:${port} has to speak h2, and agreed to ${agreed} (ALPN)`),
+        failureOf('SALLYPORT_TLS_ALPN', `${addressText(endpoint)} has to speak h2, and agreed to ${agreed} (ALPN)`),
       );
     }
     this.#isOver = true;

@@ -21,7 +21,11 @@ const partBytes = 16;
 export interface TicketKey {
   /** Counts the keys there have been. */
   readonly generation: number;
+  /** All of it, and its parts: of the same memory. */
   readonly bytes: Buffer;
+  readonly name: Buffer;
+  readonly hmacKey: Buffer;
+  readonly cipherKey: Buffer;
 }
 
 export class TicketKeys {
@@ -29,10 +33,13 @@ export class TicketKeys {
   #current: TicketKey;
   #before: TicketKey | null = null;
   #madeAtMs: number;
+  /** Fresh random bytes, and how many of them were given out: asking for 16 costs as much as asking for all. */
+  #random = noBytes;
+  #taken = 0;
 
   constructor(clock: Pick<Clock, 'nowMs'>) {
     this.#clock = clock;
-    this.#current = { generation: 1, bytes: randomBytes(keyBytes) };
+    this.#current = newKey(1);
     this.#madeAtMs = clock.nowMs();
   }
 
@@ -42,14 +49,14 @@ export class TicketKeys {
     if (ageMs < ticketKeyLifeMs) return this.#current;
     this.#madeAtMs += ageMs;
     this.#before = ageMs < 2 * ticketKeyLifeMs ? this.#current : null;
-    this.#current = { generation: this.#current.generation + 1, bytes: randomBytes(keyBytes) };
+    this.#current = newKey(this.#current.generation + 1);
     return this.#current;
   }
 
   /** The key of that name, where it still opens. */
   named(name: Uint8Array): TicketKey | null {
     const keys = [this.current(), this.#before];
-    return keys.find((key) => key !== null && key.bytes.subarray(0, partBytes).equals(name)) ?? null;
+    return keys.find((key) => key !== null && key.name.equals(name)) ?? null;
   }
 
   /** Lets OpenSSL ask for keys ticket by ticket. Nothing where Node has no such door; it is none that is documented. */
@@ -66,14 +73,25 @@ export class TicketKeys {
 
   /** What is given to OpenSSL: success, the two keys, the name and a fresh initialisation vector. */
   #sealing(): readonly (number | Buffer)[] {
-    const { bytes } = this.current();
-    return [sealed, ...keysOf(bytes), bytes.subarray(0, partBytes), randomBytes(partBytes)];
+    const { name, hmacKey, cipherKey } = this.current();
+    return [sealed, hmacKey, cipherKey, name, this.#initialVector()];
   }
 
   /** A ticket of an unknown key is ignored, and the handshake is a whole one. */
   #opening(name: Uint8Array): readonly (number | Buffer)[] {
     const key = this.named(name);
-    return key === null ? [ignored, ...keysOf(this.#current.bytes)] : [openedAndRenewed, ...keysOf(key.bytes)];
+    const { hmacKey, cipherKey } = key ?? this.#current;
+    return [key === null ? ignored : openedAndRenewed, hmacKey, cipherKey];
+  }
+
+  /** Bytes that nobody was given before. Node copies them before the call returns. */
+  #initialVector(): Buffer {
+    if (this.#taken === this.#random.length) {
+      this.#random = randomBytes(randomAtOnce);
+      this.#taken = 0;
+    }
+    this.#taken += partBytes;
+    return this.#random.subarray(this.#taken - partBytes, this.#taken);
   }
 }
 
@@ -82,7 +100,12 @@ const ignored = 0;
 const sealed = 1;
 const openedAndRenewed = 2;
 
-/** For the HMAC, for AES-128-CBC. */
-function keysOf(bytes: Buffer): readonly Buffer[] {
-  return [bytes.subarray(partBytes, 2 * partBytes), bytes.subarray(2 * partBytes, keyBytes)];
+const noBytes = Buffer.alloc(0);
+const randomAtOnce = 64 * partBytes;
+
+/** The name, the key for the HMAC, the one for AES-128-CBC. */
+function newKey(generation: number): TicketKey {
+  const bytes = randomBytes(keyBytes);
+  const part = (index: number): Buffer => bytes.subarray(index * partBytes, (index + 1) * partBytes);
+  return { generation, bytes, name: part(0), hmacKey: part(1), cipherKey: part(2) };
 }

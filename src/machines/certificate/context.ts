@@ -12,6 +12,8 @@ import type { CertificateFact } from './events.ts';
 export interface CertificateContext {
   /** Failures in a row, as far as they lengthen the wait. */
   readonly failures: number;
+  /** How often in a row the CA could not be reached at all, as far as it lengthens the wait. */
+  readonly unreached: number;
   /** What is left of the wait in BACKING_OFF. */
   readonly waitMs: number;
   /** The wait before the next poll, and how many there were. */
@@ -32,6 +34,7 @@ export interface CertificateInput {
 export function initialCertificateContext({ random }: CertificateInput): CertificateContext {
   return {
     failures: 0,
+    unreached: 0,
     waitMs: 0,
     pollMs: 0,
     polls: 0,
@@ -47,6 +50,10 @@ type Args = ChartArgs<CertificateContext, CertificateFact>;
 export const backOffMs = 60_000;
 /** After so many failures the wait has reached its cap of one hour. */
 export const failuresMax = 7;
+/** The first wait after nothing could be sent: a CA that heard nothing is not stormed, and networks come back soon. */
+export const unreachedMs = 5_000;
+/** After so many times that wait has reached its cap of one hour. */
+export const unreachedMax = 11;
 /** Nobody waits longer for the CA's word: 10 years would be a mistake of the CA's. */
 export const waitMaxMs = 30 * 24 * hourMs;
 
@@ -59,7 +66,13 @@ export const updates = {
   countFailure: ({ context, event }: Args): CertificateContext => {
     const failures = Math.min(context.failures + 1, failuresMax);
     const askedMs = event.type === 'attempt.failed' ? (event.afterMs ?? 0) : 0;
-    return { ...waiting(context, Math.max(askedMs, backOffFor(failures)), backOffFor(failures)), failures };
+    const leastMs = backOffFor(failures);
+    return { ...waiting(context, Math.max(askedMs, leastMs), leastMs), failures, unreached: 0 };
+  },
+  countUnreached: ({ context }: Args): CertificateContext => {
+    const unreached = Math.min(context.unreached + 1, unreachedMax);
+    const leastMs = Math.min(unreachedMs * 2 ** (unreached - 1), hourMs);
+    return { ...waiting(context, leastMs, leastMs), unreached };
   },
   rememberDeferral: ({ context, event }: Args): CertificateContext => {
     if (event.type !== 'attempt.deferred') return context;
@@ -67,7 +80,12 @@ export const updates = {
     return { ...waiting(context, event.afterMs, backOffMs), failures };
   },
   countWait: ({ context }: Args): CertificateContext => ({ ...context, waitMs: Math.max(0, context.waitMs - hourMs) }),
-  forgetFailures: ({ context }: Args): CertificateContext => ({ ...context, failures: 0, waitMs: 0 }),
+  forgetFailures: ({ context }: Args): CertificateContext => ({
+    ...context,
+    failures: 0,
+    unreached: 0,
+    waitMs: 0,
+  }),
   forgetPolls: ({ context }: Args): CertificateContext => ({ ...context, polls: 0, pollMs: 0 }),
   countPoll: ({ context, event }: Args): CertificateContext => {
     const askedMs = event.type === 'order.pending' ? event.afterMs : null;

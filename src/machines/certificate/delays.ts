@@ -43,7 +43,8 @@ export const certificateDeadlineWords: Readonly<Record<keyof typeof delays, stri
   poll: 'what the CA says, at most 1 min; else 1 s doubling to 10 s',
   lockRetry: '5 s to 10 s',
   recheck: 'until the renewal, at least 1 min, at most 1 h at a time',
-  backOff: '1 min doubling to 1 h, or what the CA says if that is longer, and up to half of it more; 1 h at a time',
+  backOff:
+    '1 min doubling to 1 h, or what the CA says if that is longer; where it could not be reached 5 s doubling to 1 h; and up to half of it more; 1 h at a time',
 };
 
 export const delays = {

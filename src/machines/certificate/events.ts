@@ -30,6 +30,8 @@ export type CertificateFact =
   | { readonly type: 'certificate.saved' }
   /** The step failed. `afterMs`: how long the CA forbids another attempt; null = it does not say. */
   | { readonly type: 'attempt.failed'; readonly afterMs: number | null }
+  /** No connection to the CA was made for the order, so nothing was sent, and nothing was ordered. */
+  | { readonly type: 'authority.unreached' }
   | { readonly type: 'renewal.due' }
   /** By the wall clock, which may have jumped since it was last asked. */
   | { readonly type: 'renewal.later'; readonly afterMs: number }
@@ -49,7 +51,10 @@ export type CertificateCommand =
   | { readonly type: 'claimLock' }
   /** Harmless without a lock; a claim that is not answered yet is given back when it is. */
   | { readonly type: 'releaseLock' }
-  /** Resumes the order of an earlier run or makes one. Any fact about an order, or `certificate.issued` if it is at hand. */
+  /**
+   * Resumes the order of an earlier run or makes one. Any fact about an order, `certificate.issued` if it is at hand, or
+   * `authority.unreached`.
+   */
   | { readonly type: 'openOrder' }
   /** Answered by `challenges.published` or `attempt.failed`. */
   | { readonly type: 'publishChallenges' }
@@ -88,6 +93,7 @@ const factTypeSet: Readonly<Record<CertificateFactType, true>> = {
   'certificate.issued': true,
   'certificate.saved': true,
   'attempt.failed': true,
+  'authority.unreached': true,
   'renewal.due': true,
   'renewal.later': true,
   'advice.due': true,

@@ -35,7 +35,7 @@ const commands = {
   serveCertificate: (): CertificateCommand => ({ type: 'serveCertificate' }),
   deferOthers: ({ context }: Args): CertificateCommand => ({
     type: 'deferOthers',
-    failures: context.failures,
+    failures: context.failures + context.unreached,
     waitMs: context.waitMs,
   }),
   checkRenewal: (): CertificateCommand => ({ type: 'checkRenewal' }),
@@ -59,6 +59,7 @@ const base = setup({
   },
   actions: {
     countFailure: assign(updates.countFailure),
+    countUnreached: assign(updates.countUnreached),
     rememberDeferral: assign(updates.rememberDeferral),
     countWait: assign(updates.countWait),
     forgetFailures: assign(updates.forgetFailures),
@@ -117,6 +118,11 @@ function backOff({ side }: Home) {
   return { target: at(`${side}.BACKING_OFF`), actions: ['countFailure', 'deferOthers'] } as const;
 }
 
+/** Nothing was ordered, so the next attempt may come soon. */
+function tryAgainSoon({ side }: Home) {
+  return { target: at(`${side}.BACKING_OFF`), actions: ['countUnreached', 'deferOthers'] } as const;
+}
+
 function defer({ side }: Home) {
   return { target: at(`${side}.BACKING_OFF`), actions: 'rememberDeferral' } as const;
 }
@@ -167,6 +173,7 @@ function attempt(home: Home) {
           'order.pending': { target: inside('FINALISING.WAITING'), actions: 'countPoll' },
           'order.issued': inside('FINALISING.FETCHING'),
           'certificate.issued': 'SAVING',
+          'authority.unreached': tryAgainSoon(home),
         },
       },
       /** When names are being proved. Resource: + the challenges' answers. */

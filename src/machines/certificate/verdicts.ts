@@ -75,6 +75,7 @@ const unheard: Readonly<Record<CertificateFactType, CertificateVerdict>> = {
   'certificate.issued': late,
   'certificate.saved': late,
   'attempt.failed': { ignored: 'no step that could fail is under way' },
+  'authority.unreached': late,
   'renewal.due': late,
   'renewal.later': late,
   'advice.due': late,
@@ -90,7 +91,14 @@ const failing: Heard = ['attempt.failed', 'lock.lost'];
 const heardInStep: Readonly<Record<Step, Heard>> = {
   CLAIMING: ['lock.granted', 'lock.refused'],
   CONFIRMING: looking,
-  ORDERING: ['order.opened', 'order.ready', 'order.pending', 'order.issued', 'certificate.issued'],
+  ORDERING: [
+    'order.opened',
+    'order.ready',
+    'order.pending',
+    'order.issued',
+    'certificate.issued',
+    'authority.unreached',
+  ],
   'CHALLENGING.PUBLISHING': ['challenges.published', 'order.ready'],
   'CHALLENGING.ASKING': ['order.pending', 'order.ready'],
   'CHALLENGING.WAITING': ['order.ready'],

@@ -60,10 +60,13 @@ export function compiledCharts<Context, Fact extends { readonly type: string }, 
     return engine;
   };
   const leafByValue = new Map(table.leaves.map((one) => [JSON.stringify(one.value), one]));
+  /** What this very table has persisted is known without being read. */
+  const leafByOwnValue = new Map(table.leaves.map((one) => [one.value, one]));
   return {
     create: (context, clock, host) => new CompiledChart(engineOn(clock), host, context),
     restore: (persisted, clock, host) => {
-      const leaf = leafByValue.get(JSON.stringify(persisted.snapshot.value));
+      const { value } = persisted.snapshot;
+      const leaf = leafByOwnValue.get(value) ?? leafByValue.get(JSON.stringify(value));
       if (leaf === undefined) throw new RangeError('the persisted chart is in a state this chart does not have');
       return new RestoredChart(engineOn(clock), host, persisted, leaf);
     },

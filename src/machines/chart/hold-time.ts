@@ -38,6 +38,8 @@ export interface HoldQuestion<Context, Fact extends { readonly type: string }, C
   readonly activity: Fact['type'] | null;
   /** Facts that are told at most once on a walk: what takes bytes of a peer that is silent afterwards. */
   readonly once?: ReadonlySet<Fact['type']>;
+  /** Leaves that are left in the tick in which they were entered: what they ask is answered at once. */
+  readonly passing?: ReadonlySet<string>;
   /** What a leaf waits for that has a chart of its own; none for most. */
   readonly inside?: (leaf: string) => readonly InnerHold<Fact>[];
   /** Only walks on which this was commanded count. */
@@ -89,6 +91,8 @@ class Search<Context, Fact extends { readonly type: string }, Command> {
   readonly #known = new Map<string, Rest>();
   /** The places of the walk that is being followed: how deep, and at what age. */
   readonly #walk = new Map<string, { readonly depth: number; readonly ageMs: number }>();
+  /** The last place of the walk of each shape: everything that tells places apart, but what remains of deadlines. */
+  readonly #shapes = new Map<string, Place<Context>>();
   /** The shallowest place of the walk that was met again since this was last set. */
   #metDepth = Infinity;
 
@@ -121,6 +125,18 @@ class Search<Context, Fact extends { readonly type: string }, Command> {
     const aged = typeof this.#question.facts === 'function' ? `${key} ${place.ageMs}` : key;
     const known = this.#known.get(aged);
     if (known !== undefined) return known;
+    const shape = JSON.stringify([place.leaf, place.at.snapshot.context, spent, isThrough]);
+    const last = this.#shapes.get(shape);
+    const rounds = last === undefined ? null : this.#rounds(last, place);
+    if (rounds !== null) return before([rounds.step], this.#from(rounds.after));
+    this.#shapes.set(shape, place);
+    const rest = this.#fromNew(place, key, aged);
+    if (last === undefined) this.#shapes.delete(shape);
+    else this.#shapes.set(shape, last);
+    return rest;
+  }
+
+  #fromNew(place: Place<Context>, key: string, aged: string): Rest {
     const depth = this.#walk.size;
     const metBefore = this.#metDepth;
     this.#metDepth = Infinity;
@@ -132,7 +148,33 @@ class Search<Context, Fact extends { readonly type: string }, Command> {
     return found;
   }
 
+  /**
+   * A walk that has come round to where it was, with nothing spent but time, may go the same round again until a deadline
+   * around it is due: so often as that fits, as one step. Leaving earlier is never longer. Null where not one more fits.
+   */
+  #rounds(
+    last: Place<Context>,
+    place: Place<Context>,
+  ): { readonly step: HoldStep; readonly after: Place<Context> } | null {
+    const roundMs = place.ageMs - last.ageMs;
+    const spentMs = ({ id, remainingMs }: ArmedTimer) =>
+      (last.at.timers.find((one) => one.id === id)?.remainingMs ?? Infinity) - remainingMs;
+    const around = place.at.timers.filter((timer) => spentMs(timer) !== 0);
+    const isRound =
+      roundMs > 0 &&
+      place.at.timers.length === last.at.timers.length &&
+      around.every((timer) => spentMs(timer) === roundMs);
+    const [first] = around.toSorted((one, other) => one.remainingMs - other.remainingMs);
+    const count = isRound && first !== undefined ? Math.floor(first.remainingMs / roundMs) : 0;
+    if (count === 0) return null;
+    const step = { state: place.leaf, deadline: this.#delayName(place.leaf, first), ms: count * roundMs };
+    return { step, after: this.#after(place, step.ms, around) };
+  }
+
   #stay(place: Place<Context>): Rest {
+    if (this.#question.passing?.has(place.leaf) === true) {
+      return longestOf(this.#facts(place).map((fact) => this.#told(place, fact)));
+    }
     const inner = this.#question.inside?.(place.leaf) ?? [];
     const lasting = place.at.timers.filter((timer) => !this.#isRenewable(place, timer));
     const stayMs = Math.min(...lasting.map((timer) => timer.remainingMs));

@@ -9,14 +9,21 @@ import type { ConnectionContext } from './context.ts';
 import type { ConnectionFact } from './events.ts';
 
 export type ConnectionCommand =
+  /** Look for a PROXY header, and take its bytes away; answered by `proxyHeader.read` or `sniff.failed`. */
+  | { readonly type: 'readProxyHeader' }
+  /** Ask what is asked of every client's address; answered at once by `client.identified` or `sniff.failed`. */
+  | { readonly type: 'identify' }
   /** Classify what the client sends; answered by `preface.received`, `sniff.routed` or `sniff.failed`. */
   | { readonly type: 'peek' }
+  /** Also the end of the look for a PROXY header. */
   | { readonly type: 'stopPeeking' }
   /** Find the certificate and begin TLS with the client; answered by `tls.secured`, `sniff.failed` or `downstream.failed`. */
   | { readonly type: 'secure' }
   /** The client stays silent: answer at once with the route whose upstream speaks first. */
   | { readonly type: 'routeServerFirst' }
-  /** Begin attempt number `attempt` (1 first). */
+  /** The place in the queue is not wanted any more; harmless when it was granted. */
+  | { readonly type: 'leaveQueue' }
+  /** Begin attempt number `attempt` (1 first). Answered by `dial.postponed` where every endpoint is full. */
   | { readonly type: 'dial'; readonly attempt: number }
   /** Abort the attempt; harmless when it has ended. */
   | { readonly type: 'cancelDial' }
@@ -47,6 +54,9 @@ export type ConnectionCommand =
 
 type Args = ChartArgs<ConnectionContext, ConnectionFact>;
 
+const readProxyHeader: ConnectionCommand = { type: 'readProxyHeader' };
+const identify: ConnectionCommand = { type: 'identify' };
+const leaveQueue: ConnectionCommand = { type: 'leaveQueue' };
 const peek: ConnectionCommand = { type: 'peek' };
 const stopPeeking: ConnectionCommand = { type: 'stopPeeking' };
 const secure: ConnectionCommand = { type: 'secure' };
@@ -66,10 +76,13 @@ const warnIdling: ConnectionCommand = { type: 'warnIdling' };
 
 /** By the name the chart uses. Pure; constants wherever nothing varies. */
 export const commands = {
+  readProxyHeader: (): ConnectionCommand => readProxyHeader,
+  identify: (): ConnectionCommand => identify,
   peek: (): ConnectionCommand => peek,
   stopPeeking: (): ConnectionCommand => stopPeeking,
   secure: (): ConnectionCommand => secure,
   routeServerFirst: (): ConnectionCommand => routeServerFirst,
+  leaveQueue: (): ConnectionCommand => leaveQueue,
   dial: ({ context }: Args): ConnectionCommand => ({ type: 'dial', attempt: context.attempt }),
   cancelDial: (): ConnectionCommand => cancelDial,
   splice: (): ConnectionCommand => splice,

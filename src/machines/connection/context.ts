@@ -10,6 +10,8 @@ import type { Timeouts } from './delays.ts';
 export type Serves = 'upstream' | 'http' | 'handler';
 
 export interface ConnectionContext {
+  /** True exactly when the listener looks for a PROXY header before anything else. */
+  readonly expectsProxyHeader: boolean;
   /** The deadlines in force: the listener's until a route is chosen, then the route's; for HTTP, the route's served last. Null = never armed. */
   readonly timeouts: Timeouts;
   /** Dial attempts begun, 0 before the first. */
@@ -37,11 +39,13 @@ export interface ConnectionContext {
 /** What a new connection's chart is born with. */
 export interface ConnectionInput {
   readonly timeouts: Timeouts;
+  readonly expectsProxyHeader: boolean;
 }
 
 /** The context of a connection that has just been accepted. */
-export function initialContext({ timeouts }: ConnectionInput): ConnectionContext {
+export function initialContext({ timeouts, expectsProxyHeader }: ConnectionInput): ConnectionContext {
   return {
+    expectsProxyHeader,
     timeouts,
     attempt: 0,
     attemptsMax: 1,

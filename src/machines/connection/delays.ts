@@ -216,6 +216,7 @@ export const delays = {
   admission: (context: ConnectionContext) => context.timeouts.admission,
   sniff: (context: ConnectionContext) => context.timeouts.sniff,
   serverFirst: (context: ConnectionContext) => context.timeouts.serverFirst,
+  queue: (context: ConnectionContext) => context.timeouts.queue,
   dial: (context: ConnectionContext) => context.timeouts.dial,
   dialBudget: (context: ConnectionContext) => context.timeouts.dialBudget,
   backoff: (context: ConnectionContext) => backoffMs(context.timeouts.backoff, context.attempt),

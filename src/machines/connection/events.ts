@@ -12,6 +12,10 @@ export type ConnectionFact =
   /** Admission decided for the connection. */
   | { readonly type: 'admission.granted' }
   | { readonly type: 'admission.refused'; readonly reason: CloseReason }
+  /** The PROXY header was read, or there is none: whose bytes follow is known. */
+  | { readonly type: 'proxyHeader.read' }
+  /** The client's address passed what is asked of every client: caps and rates by address. */
+  | { readonly type: 'client.identified' }
   /** The client has spoken, and what it said does not decide yet. */
   | { readonly type: 'preface.received'; readonly answerable: boolean }
   /** Who the connection is for is known. `ageMs`: milliseconds since accept. */
@@ -23,6 +27,8 @@ export type ConnectionFact =
       readonly attemptsMax: number;
       readonly keepHalfOpen: boolean;
       readonly answerable: boolean;
+      /** True exactly when the route is full and the connection was given a place in its queue. */
+      readonly waits: boolean;
     }
   /** No route, a blocking route, or bytes that break their protocol. */
   | { readonly type: 'sniff.failed'; readonly reason: CloseReason; readonly answerable: boolean }
@@ -30,6 +36,12 @@ export type ConnectionFact =
   | { readonly type: 'tls.chosen' }
   /** The handshake with the client is done: what it says from here on is what is inside. */
   | { readonly type: 'tls.secured' }
+  /** The place that was waited for, of the route or of an endpoint, is this connection's. */
+  | { readonly type: 'place.granted' }
+  /** The place in the queue went to somebody else. */
+  | { readonly type: 'place.lost'; readonly reason: CloseReason }
+  /** Every endpoint that may be used is full, and the connection was given a place in their queue: nothing was dialled. */
+  | { readonly type: 'dial.postponed' }
   | { readonly type: 'dial.resolved' }
   /** The upstream is reached, and a handshake with it follows. */
   | { readonly type: 'dial.connected' }
@@ -85,11 +97,16 @@ export type ConnectionFactType = ConnectionFact['type'];
 const factTypeSet: Readonly<Record<ConnectionFactType, true>> = {
   'admission.granted': true,
   'admission.refused': true,
+  'proxyHeader.read': true,
+  'client.identified': true,
   'preface.received': true,
   'sniff.routed': true,
   'sniff.failed': true,
   'tls.chosen': true,
   'tls.secured': true,
+  'place.granted': true,
+  'place.lost': true,
+  'dial.postponed': true,
   'dial.resolved': true,
   'dial.connected': true,
   'dial.succeeded': true,

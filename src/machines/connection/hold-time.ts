@@ -22,6 +22,10 @@ export interface HoldPolicy {
   /** At least 1. */
   readonly attemptsMax: number;
   readonly keepHalfOpen: boolean;
+  /** True exactly when the listener looks for a PROXY header. */
+  readonly expectsProxyHeader: boolean;
+  /** True exactly when the route, or the pool behind it, has a queue. */
+  readonly mayWait: boolean;
   /** Who the client's stream is given to. `answers`: the HTTP service, by whose route nobody else is asked. */
   readonly serves: Serves | 'answers';
 }
@@ -34,14 +38,18 @@ export interface ConnectionHoldTime {
 export function connectionHoldTime(policy: HoldPolicy): ConnectionHoldTime {
   const question = {
     table: connectionTable,
-    context: initialContext({ timeouts: policy.listener }),
+    context: initialContext({ timeouts: policy.listener, expectsProxyHeader: policy.expectsProxyHeader }),
     facts: (ageMs: number) => silentFacts(policy, ageMs),
+    passing,
   };
   return {
     silent: holdTime({ ...question, activity: null, ...insideOf(policy, false) }),
     hostile: holdTime({ ...question, activity: 'bytes.flowed', ...insideOf(policy, true) }),
   };
 }
+
+/** Who the client is, is known or refused at once. */
+const passing: ReadonlySet<string> = new Set(['SNIFFING.IDENTIFIED']);
 
 type Inside = Required<Pick<HoldQuestion<ConnectionContext, ConnectionFact, ConnectionCommand>, 'once' | 'inside'>>;
 
@@ -64,13 +72,16 @@ function insideOf({ serves, ...policy }: HoldPolicy, isHostile: boolean): Inside
 
 /** Every fact that a connection can hear without a byte having moved, but what an operator does. */
 export function silentFacts(policy: HoldPolicy, ageMs: number): readonly ConnectionFact[] {
-  const { route: timeouts, attemptsMax, keepHalfOpen, serves } = policy;
+  const { route: timeouts, attemptsMax, keepHalfOpen, serves, mayWait } = policy;
   const isHttp = serves === 'http' || serves === 'answers';
-  const routed = { type: 'sniff.routed', ageMs, attemptsMax, keepHalfOpen, answerable: true } as const;
+  const routed = { type: 'sniff.routed', ageMs, attemptsMax, keepHalfOpen, answerable: true, waits: false } as const;
   return [
     { type: 'admission.granted' },
     { type: 'admission.refused', reason: 'refused.address' },
+    { type: 'proxyHeader.read' },
+    { type: 'client.identified' },
     { type: 'preface.received', answerable: true },
+    ...(mayWait && serves === 'upstream' ? waitingFacts({ ...routed, serves, timeouts, waits: true }) : []),
     isHttp ? { ...routed, serves: 'http', timeouts: policy.listener } : { ...routed, serves, timeouts },
     { type: 'sniff.failed', reason: 'refused.route', answerable: true },
     { type: 'tls.chosen' },
@@ -91,6 +102,16 @@ export function silentFacts(policy: HoldPolicy, ageMs: number): readonly Connect
   ];
 }
 
+/** What a connection hears where its route or its endpoints have a queue. Exchanges wait in their own chart, handlers never. */
+function waitingFacts(routed: ConnectionFact): readonly ConnectionFact[] {
+  return [
+    routed,
+    { type: 'place.granted' },
+    { type: 'place.lost', reason: 'refused.capacity' },
+    { type: 'dial.postponed' },
+  ];
+}
+
 /** The age of an upgraded connection is no reason to cut it. */
 function serviceFacts(timeouts: Timeouts, ageMs: number): readonly ConnectionFact[] {
   return [
@@ -107,8 +128,20 @@ function serviceFacts(timeouts: Timeouts, ageMs: number): readonly ConnectionFac
  * The silent hold time in milliseconds for a configuration's budget; null = unbounded.
  * A route that keeps half-open clients holds no longer than one that does not, so the answer is the same for both.
  */
-export function silentHoldTime(timeouts: Timeouts, attemptsMax: number, servesHttp = false): number | null {
+export function silentHoldTime(
+  timeouts: Timeouts,
+  attemptsMax: number,
+  servesHttp = false,
+  mayWait = false,
+): number | null {
   const serves = servesHttp ? 'http' : 'upstream';
-  return connectionHoldTime({ listener: timeouts, route: timeouts, attemptsMax, keepHalfOpen: true, serves }).silent
-    .totalMs;
+  return connectionHoldTime({
+    listener: timeouts,
+    route: timeouts,
+    attemptsMax,
+    keepHalfOpen: true,
+    expectsProxyHeader: false,
+    mayWait,
+    serves,
+  }).silent.totalMs;
 }

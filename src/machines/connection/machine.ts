@@ -28,21 +28,26 @@ export const connectionRegistries: Registries<ConnectionContext, ConnectionFact,
 const ACCEPTED = base.createStateConfig({
   after: { admission: close('timeout.admission') },
   on: {
-    'admission.granted': 'SNIFFING',
+    'admission.granted': [{ guard: 'expectsProxyHeader', target: 'SNIFFING.PROXY_HEADER' }, { target: 'SNIFFING' }],
     'admission.refused': closeAsTold,
     'downstream.ended': { ...close('downstream.left'), guard: 'hasSentNothing' },
     'downstream.failed': closeAsTold,
   },
 });
 
+/** Nobody is routed before it is known who it is, nor in the middle of a handshake, whatever is told. */
+const notRoutedHere = { 'sniff.routed': {} } as const;
+
 /** From a client hello to its handshake. */
 const terminate = { target: 'TLS_HANDSHAKE', actions: 'forgetPreface' } as const;
 
-/** When the first bytes are looked at, and none is consumed. Resource: the peek. Left in the same tick where no route needs bytes. */
+/**
+ * When it is found out who the client is and what for. The first bytes are looked at, and none is consumed but a PROXY
+ * header's. Resource: the peek. Left in the same tick where no route needs bytes.
+ */
 const SNIFFING = base.createStateConfig({
-  entry: 'peek',
   exit: 'stopPeeking',
-  initial: 'SILENT',
+  initial: 'IDENTIFIED',
   after: { sniff: refuse('timeout.sniff') },
   on: {
     'sniff.routed': [
@@ -56,6 +61,7 @@ const SNIFFING = base.createStateConfig({
         target: '#connection.ESTABLISHED.HANDLER',
         actions: ['rememberRoute', 'rememberAge', 'serve'],
       },
+      { guard: 'mustWait', target: 'DIALING.QUEUED', actions: 'rememberRoute' },
       { target: 'DIALING', actions: 'rememberRoute' },
     ],
     'sniff.failed': refuseAsTold,
@@ -63,8 +69,13 @@ const SNIFFING = base.createStateConfig({
     'downstream.failed': closeAsTold,
   },
   states: {
+    /** When the header of whoever is in front of the client is arriving. */
+    PROXY_HEADER: { entry: 'readProxyHeader', on: { ...notRoutedHere, 'proxyHeader.read': 'IDENTIFIED' } },
+    /** When the client's address is known; answered in the same tick. */
+    IDENTIFIED: { entry: 'identify', on: { ...notRoutedHere, 'client.identified': 'SILENT' } },
     /** When the client has not said anything. */
     SILENT: {
+      entry: 'peek',
       after: { serverFirst: 'SERVER_FIRST' },
       on: { 'preface.received': { target: 'PREFACE', actions: 'rememberPreface' }, 'tls.chosen': 'TLS_HANDSHAKE' },
     },
@@ -78,7 +89,7 @@ const SNIFFING = base.createStateConfig({
     /** When TLS is being terminated; the leg says how it went. Inside of it everything begins again. */
     TLS_HANDSHAKE: {
       entry: ['stopPeeking', 'secure'],
-      on: { 'tls.secured': 'INNER_SILENT' },
+      on: { ...notRoutedHere, 'tls.secured': 'INNER_SILENT' },
     },
     /** When TLS stands, and nothing was said inside. */
     INNER_SILENT: {
@@ -103,6 +114,12 @@ const DIALING = base.createStateConfig({
     'downstream.failed': closeAsTold,
   },
   states: {
+    /** When the route or its endpoints are full. Resource: the place in the queue, which was given before. Waiting is no attempt. */
+    QUEUED: {
+      exit: 'leaveQueue',
+      after: { queue: refuse('timeout.queue') },
+      on: { 'place.granted': 'ATTEMPTING', 'place.lost': refuseAsTold },
+    },
     ATTEMPTING: {
       entry: ['countAttempt', 'dial'],
       exit: 'cancelDial',
@@ -113,7 +130,13 @@ const DIALING = base.createStateConfig({
         'dial.failed': [{ guard: 'mayTryAgain', target: 'BACKING_OFF' }, ...refuseAsTold],
       },
       states: {
-        RESOLVING: { on: { 'dial.resolved': 'CONNECTING', 'dial.connected': 'SECURING' } },
+        RESOLVING: {
+          on: {
+            'dial.postponed': { target: '#connection.DIALING.QUEUED', actions: 'forgetAttempt' },
+            'dial.resolved': 'CONNECTING',
+            'dial.connected': 'SECURING',
+          },
+        },
         CONNECTING: { on: { 'dial.connected': 'SECURING' } },
         /** When the upstream is reached, and TLS with it is being agreed on. */
         SECURING: {},

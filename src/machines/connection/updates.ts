@@ -14,6 +14,7 @@ type Args = ChartArgs<ConnectionContext, ConnectionFact>;
 /** Written out so that every context has the one shape that `initialContext` gave the first: a spread would give it another. */
 function copyOf(context: ConnectionContext): { -readonly [Key in keyof ConnectionContext]: ConnectionContext[Key] } {
   return {
+    expectsProxyHeader: context.expectsProxyHeader,
     timeouts: context.timeouts,
     attempt: context.attempt,
     attemptsMax: context.attemptsMax,
@@ -93,6 +94,12 @@ export const updates = {
     next.attempt += 1;
     return next;
   },
+  /** Nothing was dialled. */
+  forgetAttempt: ({ context }: Args): ConnectionContext => {
+    const next = copyOf(context);
+    next.attempt -= 1;
+    return next;
+  },
   rememberQuiet: ({ context, event }: Args): ConnectionContext =>
     event.type === 'bytes.flowed' ? withQuiet(context, event.quietMs) : context,
   /** No byte has come until the ping was due; that is how long it has been quiet, and our own ping does not change it. */
@@ -116,7 +123,10 @@ export const updates = {
 } as const;
 
 export const guards = {
+  expectsProxyHeader: ({ context }: Args): boolean => context.expectsProxyHeader,
   servesHttp: ({ event }: Args): boolean => event.type === 'sniff.routed' && event.serves === 'http',
+  /** True exactly when the connection has a place in its route's queue. */
+  mustWait: ({ event }: Args): boolean => event.type === 'sniff.routed' && event.waits,
   servesHandler: ({ event }: Args): boolean => event.type === 'sniff.routed' && event.serves === 'handler',
   /** True exactly when the client's FIN came with nothing held before it. */
   hasSentNothing: ({ event }: Args): boolean => event.type === 'downstream.ended' && event.heldBytes === 0,

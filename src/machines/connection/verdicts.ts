@@ -12,6 +12,8 @@ import type { guards } from './updates.ts';
 /** Every leaf of the chart, in document order. */
 export const connectionLeaves = [
   'ACCEPTED',
+  'SNIFFING.PROXY_HEADER',
+  'SNIFFING.IDENTIFIED',
   'SNIFFING.SILENT',
   'SNIFFING.PREFACE',
   'SNIFFING.SERVER_FIRST',
@@ -19,6 +21,7 @@ export const connectionLeaves = [
   'SNIFFING.INNER_SILENT',
   'SNIFFING.INNER_PREFACE',
   'SNIFFING.INNER_SERVER_FIRST',
+  'DIALING.QUEUED',
   'DIALING.ATTEMPTING.RESOLVING',
   'DIALING.ATTEMPTING.CONNECTING',
   'DIALING.ATTEMPTING.SECURING',
@@ -46,7 +49,7 @@ type StateOf<Leaf> = Leaf extends `${infer State}.${string}` ? State : Leaf;
 export type ConnectionState = StateOf<ConnectionLeaf>;
 
 /**
- * `handled`: the leaf or a parent has a transition that is always taken. `handledWhen`: every transition has a guard;
+ * `handled`: the leaf or a parent has a transition that is always taken and does something. `handledWhen`: every transition has a guard;
  * `ignored` then says why the fact is ignored when the guard is false.
  */
 export type Verdict =
@@ -63,6 +66,8 @@ export function verdictOf(leaf: ConnectionLeaf, fact: ConnectionFactType): Verdi
 }
 
 const noPeek = { ignored: 'the peek is over: its answer was given, or nobody wants it any more' } as const;
+const identified = { ignored: 'the client is known already, by its header or by its socket' } as const;
+const noPlace = { ignored: 'no place is waited for: it was granted, or given up' } as const;
 const noHandshake = { ignored: 'no handshake with the client is under way' } as const;
 const noDial = {
   ignored: 'no attempt is under way: it was cancelled or has ended, and nothing of it is left',
@@ -75,11 +80,16 @@ const noService = { ignored: 'no HTTP service has this stream, now or any more' 
 const everywhere: Readonly<Record<ConnectionFactType, Verdict>> = {
   'admission.granted': admitted,
   'admission.refused': admitted,
+  'proxyHeader.read': identified,
+  'client.identified': identified,
   'preface.received': noPeek,
   'sniff.routed': noPeek,
   'sniff.failed': noPeek,
   'tls.chosen': noPeek,
   'tls.secured': noHandshake,
+  'place.granted': noPlace,
+  'place.lost': noPlace,
+  'dial.postponed': noDial,
   'dial.resolved': noDial,
   'dial.connected': noDial,
   'dial.succeeded': noDial,
@@ -105,7 +115,11 @@ const noOtherHello = {
   ignored:
     'a client hello is looked at in clear text only, and there is one; a banner is sent to clients that say nothing',
 } as const;
-const notPeekedYet = { ignored: 'no peek has begun: that is the first thing after admission' } as const;
+const notAdmittedYet = {
+  ignored: 'nobody has asked who the client is: that is the first thing after admission',
+} as const;
+const notPeekedYet = { ignored: 'no peek has begun: that comes after admission' } as const;
+const notQueuedYet = { ignored: 'no place is waited for: the route is not known' } as const;
 const notDialledYet = { ignored: 'no attempt has begun: the route is not known' } as const;
 const alreadyKnown = {
   ignored: 'this end is the reason for the state; a leg tells it again only before its bytes were taken',
@@ -123,6 +137,11 @@ const stateRows: Readonly<Record<ConnectionState, Row>> = {
     'sniff.routed': notPeekedYet,
     'sniff.failed': notPeekedYet,
     'tls.chosen': notPeekedYet,
+    'proxyHeader.read': notAdmittedYet,
+    'client.identified': notAdmittedYet,
+    'place.granted': notQueuedYet,
+    'place.lost': notQueuedYet,
+    'dial.postponed': notDialledYet,
     'dial.resolved': notDialledYet,
     'dial.connected': notDialledYet,
     'dial.succeeded': notDialledYet,
@@ -137,6 +156,9 @@ const stateRows: Readonly<Record<ConnectionState, Row>> = {
     'sniff.routed': 'handled',
     'sniff.failed': 'handled',
     'tls.chosen': noOtherHello,
+    'place.granted': notQueuedYet,
+    'place.lost': notQueuedYet,
+    'dial.postponed': notDialledYet,
     'dial.resolved': notDialledYet,
     'dial.connected': notDialledYet,
     'dial.succeeded': notDialledYet,
@@ -202,24 +224,46 @@ const serviceOver: Row = {
   'drain.requested': isEnding,
 };
 
-const attempting: Row = { 'dial.succeeded': 'handled', 'dial.failed': 'handled' };
+const endpointFound = { ignored: 'an endpoint was found and is being dialled, so nothing is waited for' } as const;
+const attempting: Row = {
+  'dial.postponed': endpointFound,
+  'dial.succeeded': 'handled',
+  'dial.failed': 'handled',
+};
 const connected = { ignored: 'the upstream of this attempt is reached' } as const;
 const resolved = { ignored: 'the address of this attempt is known' } as const;
+
+const headerFirst = { ignored: 'what the client says is looked at once it is known who it is' } as const;
+const unidentified: Row = {
+  'client.identified': { ignored: 'nobody was asked about the client: its PROXY header comes first' },
+  'preface.received': headerFirst,
+  'sniff.routed': { ignored: 'nobody is routed before it is known who it is' },
+  'tls.chosen': headerFirst,
+};
 
 /** A new leaf needs a line here, if only an empty one. */
 const leafRows: Readonly<Record<ConnectionLeaf, Row>> = {
   ACCEPTED: {},
+  'SNIFFING.PROXY_HEADER': { ...unidentified, 'proxyHeader.read': 'handled' },
+  'SNIFFING.IDENTIFIED': { ...unidentified, 'client.identified': 'handled' },
   'SNIFFING.SILENT': { 'tls.chosen': 'handled' },
   'SNIFFING.PREFACE': { 'tls.chosen': 'handled' },
   'SNIFFING.SERVER_FIRST': {},
   'SNIFFING.TLS_HANDSHAKE': {
     'preface.received': { ignored: 'nothing is looked at during a handshake' },
+    'sniff.routed': { ignored: 'nobody is routed in the middle of a handshake' },
     'tls.secured': 'handled',
   },
   'SNIFFING.INNER_SILENT': {},
   'SNIFFING.INNER_PREFACE': {},
   'SNIFFING.INNER_SERVER_FIRST': {},
-  'DIALING.ATTEMPTING.RESOLVING': { ...attempting, 'dial.resolved': 'handled', 'dial.connected': 'handled' },
+  'DIALING.QUEUED': { 'place.granted': 'handled', 'place.lost': 'handled' },
+  'DIALING.ATTEMPTING.RESOLVING': {
+    ...attempting,
+    'dial.postponed': 'handled',
+    'dial.resolved': 'handled',
+    'dial.connected': 'handled',
+  },
   'DIALING.ATTEMPTING.CONNECTING': { ...attempting, 'dial.resolved': resolved, 'dial.connected': 'handled' },
   'DIALING.ATTEMPTING.SECURING': { ...attempting, 'dial.resolved': resolved, 'dial.connected': connected },
   'DIALING.BACKING_OFF': {},

@@ -38,6 +38,7 @@ describe.each(['compiled', 'xstate'] as const)('by the %s interpreter', (interpr
   ])('T12: the rest has the whole flush deadline, however quiet it was before, when %s', (_name, first, second) => {
     const run: ConnectionRun = begin(maker(interpreter, configuration));
     run.chart.send({ type: 'admission.granted' });
+    run.chart.send({ type: 'client.identified' });
     run.chart.send({
       type: 'sniff.routed',
       serves: 'upstream',
@@ -46,6 +47,7 @@ describe.each(['compiled', 'xstate'] as const)('by the %s interpreter', (interpr
       attemptsMax: 1,
       keepHalfOpen: false,
       answerable: false,
+      waits: false,
     });
     run.chart.send({ type: 'dial.succeeded', ageMs: 0 });
     run.chart.send(first);
