@@ -53,7 +53,8 @@ export type ProxyEvent =
       readonly configured: number;
       readonly openFiles: number | null;
     }
-  | { readonly event: 'proxy.ready'; readonly addresses: readonly Address[] }
+  /** `legs`: what carries accepted connections: libuv's handles (`native`), or Node's streams where they cannot be had. */
+  | { readonly event: 'proxy.ready'; readonly addresses: readonly Address[]; readonly legs: 'native' | 'public' }
   | { readonly event: 'proxy.draining'; readonly connections: number; readonly timeoutMs: number }
   | { readonly event: 'proxy.stopped' }
   | { readonly event: 'connection.opened'; readonly connection: ConnectionSnapshot }

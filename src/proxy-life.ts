@@ -8,6 +8,7 @@ import { ProxyError } from './errors.ts';
 import type { Acceptor, ConnectionRegistry } from './io/acceptor.ts';
 import type { Clock } from './io/clock.ts';
 import type { Connection } from './io/connection.ts';
+import { legRung } from './io/direct-handles.ts';
 import { addressText } from './io/address-text.ts';
 import type { Address, Leg } from './io/leg.ts';
 import type { Ledger } from './io/ledger.ts';
@@ -208,7 +209,7 @@ export class ProxyLife {
     this.#state = state;
     if (state === 'RUNNING') {
       this.#started.resolve();
-      this.#ports.publish({ event: 'proxy.ready', addresses: this.#addresses });
+      this.#ports.publish({ event: 'proxy.ready', addresses: this.#addresses, legs: legRung });
       this.#ports.running();
     }
     if (state === 'RELEASING') this.#drained.resolve();

@@ -32,6 +32,9 @@ interface Door {
 
 const door = openDoor();
 
+/** What carries accepted connections in this process. */
+export const legRung: 'native' | 'public' = door === null ? 'public' : 'native';
+
 /** Null where bytes have to go by the stream. */
 export function byteHandleOf(socket: object): ByteHandle | null {
   if (door === null || !('_handle' in socket)) return null;

@@ -1,5 +1,5 @@
 /**
- * The Leg contract: one side's live byte stream, whatever carries it (a `net.Socket`, memory, later a libuv handle).
+ * The Leg contract: one side's live byte stream, whatever carries it (a `net.Socket`, libuv's handle under it, memory).
  *
  * Decides nothing: it reports facts and obeys. Must never do: own a timer, retry, or know what is on the other side.
  * `test/contract/leg-laws.ts` is the executable form of the laws below.

@@ -201,9 +201,9 @@ function lineOf(event: Told): Line {
       return { fields, message: `the file-descriptor limit lowers maxConnections to ${maxConnections}` };
     }
     case 'proxy.ready': {
-      const { addresses } = event;
+      const { addresses, legs } = event;
       return {
-        fields: { event: event.event, addresses },
+        fields: { event: event.event, addresses, legs },
         message: `ready on ${addresses.map(addressText).join(', ')}`,
       };
     }

@@ -267,11 +267,11 @@ test('the ready line names every bound address', () => {
     { host: '127.0.0.1', port: 9000 },
     { host: '/run/web.sock', port: 0 },
   ];
-  observation.announce({ event: 'proxy.ready', addresses });
+  observation.announce({ event: 'proxy.ready', addresses, legs: 'native' });
   expect(lines).toEqual([
     {
       level: 'info',
-      fields: { event: 'proxy.ready', addresses },
+      fields: { event: 'proxy.ready', addresses, legs: 'native' },
       message: 'ready on [::]:8080, 127.0.0.1:9000, /run/web.sock',
     },
   ]);
