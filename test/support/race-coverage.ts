@@ -23,7 +23,7 @@ export class Coverage {
 
   /**
    * What came less often than once in 40 histories (leaves), 100 (deeds) or 300 (reasons), with everything that came; else
-   * nothing.
+   * nothing. The first hundred are left to chance: a short run proves nothing about what is rare.
    */
   missed(
     leaves: readonly ConnectionLeaf[],
@@ -31,7 +31,7 @@ export class Coverage {
     deeds: readonly Deed[] = [],
   ): readonly string[] {
     const missed = [
-      ...this.#rare(this.leaves, leaves, Math.floor(this.histories / 40)),
+      ...this.#rare(this.leaves, leaves, Math.floor(Math.max(0, this.histories - 100) / 40)),
       ...this.#rare(this.reasons, reasons, Math.floor(this.histories / 300)),
       ...this.#rare(this.deeds, deeds, Math.floor(this.histories / 100)),
     ];
