@@ -22,7 +22,7 @@ export const atDeadline: Readonly<Record<DeadlineName, string | null>> = {
   serverFirst: 'not an end: the route whose upstream speaks first is taken',
   dial: `the attempt is aborted; the next one after \`backoff\` while the route has attempts left, otherwise ${refusal}; ends as \`timeout.dial\``,
   dialBudget: `whatever is under way is aborted; ${refusal}; ends as \`timeout.dialBudget\``,
-  queue: `${refusal}; HTTP: ${answered('504')}; ends as \`timeout.queue\``,
+  queue: `${refusal}; HTTP: ${answered('503')}; ends as \`timeout.queue\``,
   backoff: 'not an end: the next attempt begins',
   idle: '`connection.idling` is told a quarter of it (at most 1 min) before; then RST to both sides; ends as `timeout.idle`',
   halfClosed: `${cut}; ends as \`timeout.halfClosed\``,

@@ -46,11 +46,16 @@ export interface Logger {
 }
 
 export type ProxyEvent =
-  /** The cap in force, told before the listeners are bound. `openFiles`: the limit of this process, null = none known. */
+  /**
+   * The cap and the places of all waiting rooms in force, told before the listeners are bound. `openFiles`: the limit of this
+   * process, null = none known.
+   */
   | {
       readonly event: 'limits.derived';
       readonly maxConnections: number;
       readonly configured: number;
+      readonly places: number;
+      readonly configuredPlaces: number;
       readonly openFiles: number | null;
     }
   /** `legs`: what carries accepted connections: libuv's handles (`native`), or Node's streams where they cannot be had. */
@@ -192,7 +197,7 @@ export interface Proxy extends AsyncDisposable {
   /**
    * Takes a connection that a server of yours has accepted, as if the listener of `port` had (the first one unless given):
    * same routes, caps, deadlines and records. The stream belongs to the proxy from then on; nothing of it may have been
-   * read, and it needs `allowHalfOpen`.
+   * read, and it needs `allowHalfOpen`. One without a `remoteAddress` is counted by no cap and no rate by address.
    * @throws ProxyError SALLYPORT_LIFECYCLE unless the proxy is running; SALLYPORT_CONFIG_INVALID where it has no such port
    */
   handleConnection(socket: Duplex, options?: { readonly port?: number }): void;

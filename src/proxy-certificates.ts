@@ -1,7 +1,7 @@
 /**
  * The certificates of one proxy, put together: store, development authority, orders, book, and the contexts of handshakes.
  *
- * Decides: what is opened at all. A proxy that terminates nothing opens nothing, and the store is opened only where
+ * Decides: what is opened at all. A proxy that terminates nothing opens only the files of its dialers, and the store is opened only where
  * something has to outlive the process. Must never do: order before the listeners are bound.
  * Read first: `certificates/book.ts`, `certificates/auto-certificates.ts`.
  */
@@ -13,11 +13,12 @@ import { unknownCiphers } from './certificates/openssl.ts';
 import { ProxyError } from './errors.ts';
 import { wheelClock, type Clock } from './io/clock.ts';
 import type { TerminationPorts } from './io/termination.ts';
-import { TlsContexts, type ServerContexts } from './io/tls/contexts.ts';
+import { TlsContexts, type DialerTls, type ServerContexts } from './io/tls/contexts.ts';
 import type { CertificateMaterial, IdentitySource } from './io/tls/identity.ts';
 import type { CertificateEvent, CertificateStatus } from './proxy-api.ts';
 import type { ProxyPlan } from './routing/plan.ts';
-import type { TlsPlan } from './routing/tls-plan.ts';
+import type { DialerPlan } from './routing/pool-plan.ts';
+import type { TlsPlan, UpstreamTlsPlan } from './routing/tls-plan.ts';
 import { openFileStore, type FileStore } from './store/file-store.ts';
 
 export { CertificatesError } from './certificates/certificate-error.ts';
@@ -48,9 +49,21 @@ export async function checkCertificates(plan: ProxyPlan): Promise<readonly strin
   const book = await openCertificateBook({ plans, wanted, clock, report, auto: null, development: null });
   await book.stop();
   const contexts = new TlsContexts({ clock });
-  await contexts.prepare(plans);
+  await contexts.prepare(plans, dialersTls(plan));
   contexts.close();
   return warnings;
+}
+
+/** Every dialer that speaks TLS, of pools and of routes, each once: whatever the routes terminate. */
+function dialersTls({ pools, routes }: ProxyPlan): readonly DialerTls[] {
+  const found = new Map<UpstreamTlsPlan, DialerTls>();
+  const add = (dialer: DialerPlan, configPath: string): void => {
+    if (dialer.type === 'tls' && !found.has(dialer.tls)) found.set(dialer.tls, { configPath, tls: dialer.tls });
+  };
+  for (const { configPath, dialer } of pools) add(dialer, `${configPath}.dialer`);
+  for (const { action, configPath } of routes)
+    if (action.type === 'forward') add(action.dialer, `${configPath}.action.dialer`);
+  return [...found.values()];
 }
 
 function refuseUnknownCiphers(plans: readonly TlsPlan[]): void {
@@ -119,12 +132,16 @@ export class ProxyCertificates implements IdentitySource {
   }
 
   async #open(): Promise<void> {
-    if (this.#plans.length === 0) return;
     const { plan, clock, random, tell } = this.#parts;
+    const dialers = dialersTls(plan);
+    // Before anything else: also a proxy that terminates nothing dials by TLS.
+    if (this.#plans.length > 0 || dialers.length > 0) {
+      refuseUnknownCiphers(this.#plans);
+      await this.#parts.contexts.prepare(this.#plans, dialers);
+    }
+    if (this.#plans.length === 0) return;
     const has = (type: TlsPlan['certificate']['type']) =>
       this.#plans.some(({ certificate }) => certificate.type === type);
-    refuseUnknownCiphers(this.#plans);
-    await this.#parts.contexts.prepare(this.#plans);
     const isStoreNeeded = has('auto') || has('development');
     this.#store = isStoreNeeded ? await openFileStore(plan.storeFolder, clock) : null;
     const development = this.#store !== null && has('development') ? await this.#develop(this.#store) : null;

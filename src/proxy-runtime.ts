@@ -1,7 +1,7 @@
 /**
  * Everything a proxy is made of, made once: clock, ledger, dialer, observation, registry, listeners and the proxy's life.
  *
- * Decides nothing but the cap that the file-descriptor limit allows: two per connection, one per listener, with a reserve.
+ * Decides nothing but what is kept of file descriptors for everything that is no connection (`io/file-budget.ts`).
  * Read first: `proxy.ts`.
  */
 import type { Duplex } from 'node:stream';
@@ -14,6 +14,7 @@ import type { CandidatesOf } from './io/candidates.ts';
 import type { ConnectionPorts } from './io/connection-ports.ts';
 import { createDialer } from './io/dialer.ts';
 import { DuplexLeg, namesOf } from './io/duplex-leg.ts';
+import { fileBudget, placesIn, type FileBudget } from './io/file-budget.ts';
 import { openFileCount, openFileLimit } from './io/fd-limit.ts';
 import { createLedger, releaseMs, type Ledger } from './io/ledger.ts';
 import { createHttp, type HttpRuntime } from './io/http/http-runtime.ts';
@@ -87,7 +88,7 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     legPorts,
   });
   const dialerOf = dialers.of;
-  const access = new RouteAccess(plan.routes);
+  const access = new RouteAccess(plan.routes, plan.trustedProxies);
   const routeAdmission = new RouteAdmission(clock, access);
   const turns = new TargetTurns();
   const endpoints = new EndpointPools(poolsOf(plan), {
@@ -95,7 +96,8 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     random,
     resolver: endpointResolver(dependencies.resolver ?? null),
     tell: (event) => observation.announce(event),
-    closed: (target) => http.pools.leave(target),
+    report: reports.trouble,
+    closed: (target, pool) => http.pools.leave(target, pool),
     dialerOf: (pool) => dialers.reaching(pool.dialer),
     checkHeaderOf: (pool) => checkHeaderOf(plan, pool),
   });
@@ -129,11 +131,13 @@ export function createRuntime(plan: ProxyPlan, dependencies: ProxyDependencies):
     releaseMs,
     prepare: async () => {
       await certificates.prepare();
-      registry.entrance = new Entrance({ ...plan.admission, maxConnections: await capOf(plan, observation) });
+      const { maxConnections, places, listeners } = await budgetOf(plan, observation);
+      const admission = { ...plan.admission, maxConnections, waitersMax: places };
+      registry.entrance = new Entrance(admission, plan.trustedProxies);
       await http.open();
       endpoints.start();
-      return plan.listeners.map((listener) =>
-        postOf(listener, { plan, tables, registry, ports, clock, ledger, observation }),
+      return plan.listeners.map((listener, at) =>
+        postOf(withPlaces(listener, listeners[at] ?? 0), { plan, tables, registry, ports, clock, ledger, observation }),
       );
     },
     publish: (event) => observation.announce(event),
@@ -240,19 +244,27 @@ function postOf(listener: ListenerPlan, parts: PostParts): Post {
   };
 }
 
-/** The configured cap, or what the file-descriptor limit allows where that is less; told either way. */
-async function capOf(plan: ProxyPlan, observation: Observation): Promise<number> {
+/** What is configured, or what the file-descriptor limit allows where that is less; told either way. */
+async function budgetOf(plan: ProxyPlan, observation: Observation): Promise<FileBudget> {
   const openFiles = await openFileLimit();
   const used = ((await openFileCount()) ?? 0) + plan.listeners.length + reservedFiles;
-  const allowed = openFiles === null ? Infinity : Math.max(0, Math.floor((openFiles - used) / 2));
-  const maxConnections = Math.min(plan.admission.maxConnections ?? Infinity, allowed);
+  const free = openFiles === null ? Infinity : Math.max(0, openFiles - used);
+  const rooms = plan.listeners.map(({ admission }) => admission);
+  const budget = fileBudget(plan.admission, rooms, free);
+  const allowed = rooms.map((room, at) => ({ ...room, waitersMax: budget.listeners[at] ?? 0 }));
   observation.announce({
     event: 'limits.derived',
-    maxConnections,
+    maxConnections: budget.maxConnections,
     configured: plan.admission.maxConnections ?? Infinity,
+    places: placesIn({ ...plan.admission, waitersMax: budget.places }, allowed),
+    configuredPlaces: placesIn(plan.admission, rooms),
     openFiles,
   });
-  return maxConnections;
+  return budget;
+}
+
+function withPlaces(listener: ListenerPlan, waitersMax: number): ListenerPlan {
+  return { ...listener, admission: { ...listener.admission, waitersMax } };
 }
 
 function census(

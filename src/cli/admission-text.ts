@@ -16,14 +16,19 @@ export function describeAdmission(
 ): readonly string[] {
   const waits = waitersMax === 0 ? '' : `; ${waitersMax} more may wait`;
   return [
-    ...(maxConnections === null ? [] : [`at most ${maxConnections} ${of} at once${waits}`]),
-    ...(maxConnectionsPerIp === null ? [] : [`at most ${maxConnectionsPerIp} ${of} at once of one address`]),
+    ...(maxConnections === null ? [] : [`at most ${counted(maxConnections, of)} at once${waits}`]),
+    ...(maxConnectionsPerIp === null ? [] : [`at most ${counted(maxConnectionsPerIp, of)} at once of one address`]),
     ...rates.map(({ amount, perMs, burst, unit, by }) => {
       const whose = by === 'ip' ? ' of one address' : '';
       const burstText = burst === amount ? '' : `, ${burst} at once after a pause`;
-      return `at most ${amount} ${unit}${whose} in ${formatDuration(perMs)}${burstText}`;
+      return `at most ${counted(amount, unit)}${whose} in ${formatDuration(perMs)}${burstText}`;
     }),
   ];
+}
+
+/** `1 connection`, `0 connections`. */
+function counted(amount: number, units: 'connections' | 'exchanges' | 'requests'): string {
+  return `${amount} ${amount === 1 ? units.slice(0, -1) : units}`;
 }
 
 /** The same for a route, and its lists. */

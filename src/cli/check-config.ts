@@ -3,6 +3,7 @@
  */
 import { relative } from 'node:path';
 import { ConfigError } from '../config/problems.ts';
+import { ProxyError } from '../errors.ts';
 import { CertificatesError, checkCertificates } from '../proxy-certificates.ts';
 import { checkReport } from './check-report.ts';
 import { checkText } from './check-text.ts';
@@ -24,9 +25,17 @@ export async function checkConfig(
     host.print(options.json === true ? JSON.stringify(report, null, 2) : checkText(report, painter(host.hasColour)));
     return exitCodes.fine;
   } catch (error) {
-    const isKnown = error instanceof ConfigError || error instanceof CertificatesError;
-    if (options.json !== true || !isKnown) throw error;
-    host.print(JSON.stringify({ ok: false, problems: error.problems }, null, 2));
+    const problems = options.json === true ? problemsOf(error) : null;
+    if (problems === null) throw error;
+    host.print(JSON.stringify({ ok: false, problems }, null, 2));
     return exitCodes.usage;
   }
+}
+
+/** Null: nothing that a configuration could be blamed for. */
+function problemsOf(error: unknown): readonly object[] | null {
+  if (error instanceof ConfigError || error instanceof CertificatesError) return error.problems;
+  const isMaterial = error instanceof ProxyError && /^SALLYPORT_C(?:ONFIG|ERTIFICATE)_/.test(error.code);
+  if (!isMaterial) return null;
+  return error.message.split('\n').map((message) => ({ code: error.code, message }));
 }

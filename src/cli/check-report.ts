@@ -7,10 +7,18 @@
 import { deadlineNames, deadlines, type DeadlineName, type TimeoutsPlan } from '../machines/connection/delays.ts';
 import type { ConnectionHoldTime } from '../machines/connection/hold-time.ts';
 import type { AuthenticationPlan, FieldRewrite, HttpMatch } from '../routing/http-plan.ts';
-import type { ForwardAction, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
+import type { AdmissionPlan, ForwardAction, ListenerPlan, ProxyPlan, RoutePlan } from '../routing/plan.ts';
 import type { PoolPlan } from '../routing/pool-plan.ts';
 import { orderRoutes } from '../routing/route-order.ts';
 import type { AcmePlan, CertificatePlan, Material, TlsPlan } from '../routing/tls-plan.ts';
+import {
+  listenerValues,
+  poolValues,
+  routeValues,
+  type ListenerValues,
+  type PoolValues,
+  type RouteValues,
+} from './check-values.ts';
 import { describeAdmission, describeListener } from './admission-text.ts';
 import { longestHold } from './check-hold.ts';
 import { describeBalance, describeEndpoint, describePool } from './pool-text.ts';
@@ -23,6 +31,8 @@ export interface CheckReport {
   readonly listeners: readonly CheckedListener[];
   /** What the whole proxy asks of everybody; one phrase each, for people. */
   readonly limits: readonly string[];
+  /** The same as values: the whole proxy's caps and rates. */
+  readonly admission: AdmissionPlan;
   /** The whole proxy's own deadlines. */
   readonly deadlines: readonly CheckedDeadline[];
   readonly routes: readonly CheckedRoute[];
@@ -41,6 +51,8 @@ export interface CheckedListener {
   readonly isForChallenges: boolean;
   /** What is asked before any route is known; one phrase each, for people. */
   readonly policy: readonly string[];
+  /** The same for programs. */
+  readonly values: ListenerValues;
 }
 
 export interface CheckedPool {
@@ -50,6 +62,8 @@ export interface CheckedPool {
   readonly endpoints: readonly string[];
   /** How they are looked after; one phrase each, for people. */
   readonly policy: readonly string[];
+  /** All of it for programs. */
+  readonly values: PoolValues;
   /** Names of the routes that lead to it. */
   readonly routes: readonly string[];
 }
@@ -72,6 +86,8 @@ export interface CheckedRoute {
   readonly interpreter: string;
   /** Who may pass, and what is changed on the way; one phrase each, for people. */
   readonly policy: readonly string[];
+  /** Who may pass, and where it leads, for programs. */
+  readonly values: RouteValues;
   /** Null where no TLS is terminated. */
   readonly tls: CheckedTls | null;
   /** Null where the bytes are not read as HTTP for this route's sake. */
@@ -141,6 +157,7 @@ export function checkReport(plan: ProxyPlan, file: string): CheckReport {
     file,
     listeners: plan.listeners.map(checkedListener),
     limits: describeAdmission(plan.admission),
+    admission: plan.admission,
     deadlines: ofProxy,
     routes: plan.routes.map((route) => checkedRoute(route, plan, ofProxy)),
     pools: plan.pools.map((pool) => checkedPool(pool, plan.routes)),
@@ -158,6 +175,7 @@ function checkedListener(listener: ListenerPlan): CheckedListener {
     inside: orderRoutes(inside, 'inside').map(({ name }) => name),
     isForChallenges,
     policy: describeListener(listener),
+    values: listenerValues(listener),
   };
 }
 
@@ -170,6 +188,7 @@ function checkedPool(pool: PoolPlan, routes: readonly RoutePlan[]): CheckedPool 
     balance: describeBalance(pool),
     endpoints: endpoints.map(describeEndpoint),
     policy: describePool(pool),
+    values: poolValues(pool),
     routes: leads.map((route) => route.name),
   };
 }
@@ -188,6 +207,7 @@ function checkedRoute(route: RoutePlan, plan: ProxyPlan, ofProxy: readonly Check
     enabled,
     interpreter,
     policy: describePolicy(route),
+    values: routeValues(route),
     tls: route.tls === null ? null : checkedTls(route.tls),
     http: route.needsHttp ? checkedHttp(route) : null,
     deadlines: differing(route.timeouts).filter((one) => isOwn(one) && (seesHttp || !httpDeadlines.has(one.name))),

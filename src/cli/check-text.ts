@@ -53,7 +53,12 @@ function listenersText(group: readonly CheckedListener[], routes: readonly Check
   return [...lines, ...policy.map((phrase) => `  ${phrase}`)].join('\n');
 }
 
-const noListener: CheckedListener = { host: '', port: 0, routes: [], inside: [], isForChallenges: false, policy: [] };
+const noListener: Pick<CheckedListener, 'routes' | 'inside' | 'isForChallenges' | 'policy'> = {
+  routes: [],
+  inside: [],
+  isForChallenges: false,
+  policy: [],
+};
 
 function indented(rows: readonly (readonly string[])[]): readonly string[] {
   return alignColumns(rows).map((row) => `  ${row}`);

@@ -1,6 +1,7 @@
 /**
  * Asks the proxy which route takes a client that is only imagined, and prints the answer with its reasons.
  */
+import { letsPass } from '../config/build-admission.ts';
 import { createProxyFromPlan } from '../proxy.ts';
 import type { CandidateExplanation, MatchExplanation, MatchQuery } from '../routing/route-table.ts';
 import type { CommonOptions } from './common-options.ts';
@@ -31,18 +32,20 @@ export interface RouteQuestion {
 /** A refusal is an answer like any other: exit code 0. */
 export async function explainRoute(
   question: RouteQuestion,
-  options: CommonOptions,
+  options: CommonOptions & { readonly json?: boolean },
   host: CommandHost,
 ): Promise<number> {
   const { plan } = await loadPlan(options.config, options, host);
   const ports = plan.listeners.map(({ port }) => port);
-  if (!ports.includes(question.port)) {
+  if (!ports.includes(question.port) && options.json !== true) {
     host.print(`${question.text}: refused by the system, because nothing listens on port ${question.port}`);
     host.print(`ports of this configuration: ${shortened(ports)}`);
     return exitCodes.fine;
   }
   const answer = createProxyFromPlan(plan).match(queryOf(question));
-  host.print(answerText(question, answer, painter(host.hasColour)));
+  const verdict = verdictOf(question, answer);
+  if (options.json === true) host.print(JSON.stringify(answerJson(question, answer, verdict), null, 2));
+  else host.print(answerText(question, answer, verdict, painter(host.hasColour)));
   return exitCodes.fine;
 }
 
@@ -60,12 +63,61 @@ function queryOf({ host, port, protocol, tls, alpn, clientIp, path, method, head
   };
 }
 
-function answerText(question: RouteQuestion, answer: MatchExplanation, paint: Paint): string {
-  const { decision, protocol, handshake, says, candidates } = answer;
+/** What becomes of the client in the end: a route that was chosen still has its lists. */
+interface Verdict {
+  readonly outcome: 'served' | 'refused';
+  /** As the closed record will have it; null where the client is served. */
+  readonly reason: string | null;
+  /** Where HTTP is served and the answer is known. */
+  readonly status: number | null;
+  /** One sentence without a full stop and without its subject. */
+  readonly says: string;
+}
+
+function verdictOf({ clientIp }: RouteQuestion, { decision, says }: MatchExplanation): Verdict {
+  if (decision.kind !== 'route') {
+    const ends = { refused: null, misdirected: 421, malformed: 400 } as const;
+    const reason = decision.kind === 'malformed' ? 'downstream.malformed' : 'refused.route';
+    return {
+      outcome: 'refused',
+      reason: 'reason' in decision ? decision.reason : reason,
+      status: ends[decision.kind],
+      says: `is ${says}`,
+    };
+  }
+  const { access, action, name } = decision.route;
+  if (!letsPass(access, clientIp)) {
+    const status = 'path' in decision ? 403 : null;
+    const how = status === null ? 'refused.address' : `${status}, refused.address`;
+    const refused = `would be refused (${how}) by the lists of ${name}`;
+    return { outcome: 'refused', reason: 'refused.address', status, says: refused };
+  }
+  if (action.type === 'block') return { outcome: 'refused', reason: 'route.blocked', status: null, says: `is ${says}` };
+  return { outcome: 'served', reason: null, status: null, says: `is ${says}` };
+}
+
+function answerJson(question: RouteQuestion, answer: MatchExplanation, verdict: Verdict): object {
+  const { decision, protocol, handshake, candidates } = answer;
+  const { text, clientIp } = question;
+  return {
+    target: text,
+    clientIp,
+    verdict,
+    protocol,
+    route: decision.kind === 'route' ? decision.route.name : null,
+    configPath: decision.kind === 'route' ? decision.route.configPath : null,
+    action: decision.kind === 'route' ? describeAction(actionOf(decision)) : null,
+    handshake: handshake?.name ?? null,
+    candidates: candidates.map(({ route, matched, failed, says }) => ({ route: route.name, matched, failed, says })),
+  };
+}
+
+function answerText(question: RouteQuestion, answer: MatchExplanation, verdict: Verdict, paint: Paint): string {
+  const { decision, protocol, handshake, candidates } = answer;
   const inside = handshake === null ? '' : ' inside of TLS';
   const speaks = `${protocol === null ? 'a protocol that nobody asked for' : protocol}${inside}`;
   const lines = [
-    `A client at ${question.clientIp} that speaks ${speaks} is ${paint(decision.kind === 'route' ? 'green' : 'yellow', says)}.`,
+    `A client at ${question.clientIp} that speaks ${speaks} ${paint(verdict.outcome === 'served' ? 'green' : 'yellow', verdict.says)}.`,
   ];
   if (decision.kind === 'route') {
     lines.push(...destinationOf(decision).map((line) => `  ${line}`));

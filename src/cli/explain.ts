@@ -20,6 +20,7 @@ export function addExplain(program: Command, host: CommandHost, finish: (exitCod
     .option('--protocol <name>', 'what the client speaks; default: what the URL says')
     .option('--alpn <names>', 'what a TLS client offers, with commas; default: h2,http/1.1 for https and wss')
     .option('--method <name>', "the request's method; default: GET")
+    .option('--json', 'for programs')
     .option('-H, --header <name: value>', 'a header field of the request; repeatable', collectHeader)
     .action(async (text: string, _own: unknown, command: Command) => {
       const target = parseTarget(text);
@@ -49,6 +50,7 @@ function hintAbout(id: string): string {
 
 interface OwnOptions {
   readonly from: string;
+  readonly json?: boolean;
   readonly protocol?: string;
   readonly alpn?: string;
   readonly method?: string;

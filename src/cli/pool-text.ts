@@ -45,7 +45,7 @@ function keyText(key: HashKey): string {
 /** How its endpoints are looked after: one phrase each. */
 export function describePool(pool: PoolPlan): readonly string[] {
   const { policy, retries, onEndpointDown, waitersMax, dialer } = pool;
-  const { breaker, slowStartMs } = policy;
+  const { breaker, drainMs, slowStartMs } = policy;
   return [
     ...describeChecks(pool),
     ...(breaker === null
@@ -58,9 +58,16 @@ export function describePool(pool: PoolPlan): readonly string[] {
       : [`an endpoint that came back has its full share after ${formatDuration(slowStartMs)}`]),
     ...(retries === 0 ? [] : [`a failed dial goes on to ${retries} other ${retries === 1 ? 'endpoint' : 'endpoints'}`]),
     ...(onEndpointDown === 'keep' ? [] : [`connections of an endpoint that is down are ${downText[onEndpointDown]}`]),
+    ...describeDrain(drainMs),
     ...(waitersMax === 0 ? [] : [`${waitersMax} may wait where every endpoint is at its cap`]),
     ...describeDialer(dialer),
   ];
+}
+
+/** What `drain` is counted from. */
+function describeDrain(drainMs: number | null): readonly string[] {
+  if (drainMs === null) return [];
+  return [`connections of an endpoint that is wanted no more may last ${formatDuration(drainMs)}`];
 }
 
 const downText = { drain: 'let go in peace', kill: 'cut' } as const;

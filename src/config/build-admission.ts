@@ -4,6 +4,7 @@
  * Decides: what is off where nothing is said, and that a route's own list replaces the default one of the same kind.
  * Must never do: refuse anything. Read first: `../routing/plan.ts` (AdmissionPlan), `../routing/rate.ts`.
  */
+import { compileAccess } from '../routing/access.ts';
 import type { AccessPlan, AdmissionPlan, ProxyHeaderPlan } from '../routing/plan.ts';
 import type { RatePlan } from '../routing/rate.ts';
 import type { AcceptProxyInput } from './schema-proxy-header.ts';
@@ -57,6 +58,11 @@ export function accessPlan(own: ListsInput = {}, defaults: ListsInput = {}): Acc
   const allow = own.ipAllowList ?? defaults.ipAllowList;
   const block = own.ipBlockList ?? defaults.ipBlockList;
   return allow === undefined && block === undefined ? null : { allow: allow ?? null, block: block ?? [] };
+}
+
+/** For one question about what was built; who asks for every client compiles the lists. */
+export function letsPass(access: AccessPlan | null, ip: string): boolean {
+  return access === null || compileAccess(access)(ip);
 }
 
 export function proxyHeaderPlan(written: AcceptProxyInput | undefined): ProxyHeaderPlan | null {

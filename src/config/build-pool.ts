@@ -7,8 +7,10 @@
 import { resolve } from 'node:path';
 
 import type { EndpointPolicy } from '../machines/endpoint/context.ts';
+import { canonicalAddress } from '../routing/ip-address.ts';
 import type { CheckPlan, DialerPlan, EndpointPlan, PoolPlan, ProxyCredentials } from '../routing/pool-plan.ts';
 import { upstreamPlan } from './build-tls.ts';
+import { goesThroughProxy } from './check-dialer.ts';
 import { hiding } from './hiding.ts';
 import type { DialerInput } from './schema-dialer.ts';
 import type { HealthInput } from './schema-health.ts';
@@ -33,16 +35,32 @@ export function poolPlan(written: PoolInput, around: PoolSurroundings): PoolPlan
     hashBy: written.hashBy ?? { kind: 'ip' },
     policy: endpointPolicy(written, around),
     check: written.health === undefined ? null : checkPlan(written.health),
-    retries: written.retries ?? retriesDefault(written),
+    retries: retriesOf(written),
     onEndpointDown: written.onEndpointDown ?? 'keep',
     dialer: dialerPlan(written.dialer, around),
     waitersMax: written.queue?.size ?? 0,
   };
 }
 
-/** One more attempt where there may be another endpoint to go to. */
-export function retriesDefault(pool: Endpoints): number {
-  return hasSeveral(pool) ? 1 : 0;
+/** What is said, else one; never more than there are other endpoints to go to, where their number is known. */
+export function retriesOf(pool: Endpoints & { readonly retries?: PoolInput['retries'] }): number {
+  const written = pool.retries ?? (hasSeveral(pool) ? 1 : 0);
+  const count = fixedEndpoints(pool);
+  return count === null ? written : Math.min(written, Math.max(0, count - 1));
+}
+
+/** How many endpoints there are, and always will be; null where a name says that, which may say something else later. */
+export function fixedEndpoints({
+  endpoints = [],
+  dialer,
+}: Endpoints & { readonly dialer?: PoolInput['dialer'] }): number | null {
+  const isRemote = goesThroughProxy(dialer);
+  const isFixed = endpoints.every(
+    ({ host = '', srv, unix }) =>
+      unix !== undefined ||
+      (srv === undefined && (isRemote || canonicalAddress(host) !== null || host.toLowerCase() === 'localhost')),
+  );
+  return isFixed ? endpoints.length : null;
 }
 
 /** Dials eject an endpoint where there may be another one instead, unless the pool says otherwise. */
@@ -87,7 +105,7 @@ function endpointPolicy(written: PoolInput, { trialMs }: PoolSurroundings): Endp
   };
 }
 
-function checksPolicy(health: HealthInput | undefined): EndpointPolicy['checks'] {
+export function checksPolicy(health: HealthInput | undefined): EndpointPolicy['checks'] {
   if (health === undefined) return null;
   return {
     intervalMs: health.interval ?? intervalDefaultMs,

@@ -24,10 +24,14 @@ export function checkAdmission({ sections, routes }: Draft, value: unknown): rea
   ];
 }
 
+const rateKeys: ReadonlySet<string> = new Set(['connections', 'requests', 'per', 'by', 'burst']);
+
 function checkRate(value: unknown, path: Path, units: readonly string[]): readonly Finding[] {
   const at = [...path, 'rateLimit'];
   const rate = valueAt(value, at);
   if (!isRecord(rate) || units.some((unit) => ownValue(rate, unit) !== undefined)) return [];
+  // A key that nobody knows is probably the one that is missing, and is told as that.
+  if (Object.keys(rate).some((key) => !rateKeys.has(key))) return [];
   return [
     {
       path: at,

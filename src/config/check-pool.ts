@@ -4,7 +4,7 @@
  * The law: an option that is declared and cannot be enforced is an error, and says why.
  * Read first: `schema-pool.ts`; `check-upstream.ts` for what the routes that use it must have.
  */
-import { hasBreaker } from './build-pool.ts';
+import { fixedEndpoints, hasBreaker } from './build-pool.ts';
 import { checkDialer, goesThroughProxy } from './check-dialer.ts';
 import type { Draft } from './draft.ts';
 import type { Finding } from './finding.ts';
@@ -164,6 +164,14 @@ function checkDown({ raw, read, at }: Asked): readonly Finding[] {
     findings.push({
       path: at('slowStart'),
       message: 'slowStart cannot be enforced here: without health or breaker no endpoint is ever down',
+      part: 'key',
+    });
+  const isNeverLeft = (read.endpoints?.length ?? 0) > 0 && fixedEndpoints(read) !== null;
+  if (isNeverLeft && manner !== 'drain' && ownValue(raw, 'drain') !== undefined)
+    findings.push({
+      path: at('drain'),
+      message: 'drain cannot be enforced here: no name makes these endpoints, so that each of them is always wanted',
+      suggestion: isChecked ? 'onEndpointDown: drain' : null,
       part: 'key',
     });
   return findings;

@@ -13,11 +13,14 @@ export interface AddressTargetConfig {
   readonly host: string;
   /** `preserve`: the port that the client came to. Other text only for `3000` in quotes. */
   readonly port: number | string;
+  readonly unix?: never;
 }
 
 export interface UnixTargetConfig {
   /** The path of a UNIX socket, relative to the configuration file. */
   readonly unix: string;
+  readonly host?: never;
+  readonly port?: never;
 }
 
 export type PlaceConfig = AddressTargetConfig | UnixTargetConfig;
@@ -53,7 +56,7 @@ export interface PoolConfig {
   readonly dialer?: DialerConfig;
 }
 
-export type EndpointConfig = (PlaceOfEndpoint | ServiceConfig | UnixTargetConfig) & {
+export type EndpointConfig = (PlaceOfEndpoint | ServiceConfig | SocketConfig) & {
   /** 1 to 65535. Default: 1. */
   readonly weight?: number;
   /** Connections (HTTP: exchanges) at once. Default: no cap. */
@@ -64,11 +67,20 @@ interface PlaceOfEndpoint {
   /** A name stands for as many endpoints as it has addresses. */
   readonly host: string;
   readonly port: number | string;
+  readonly srv?: never;
+  readonly unix?: never;
 }
 
 interface ServiceConfig {
   /** A name with SRV records. */
   readonly srv: string;
+  readonly host?: never;
+  readonly port?: never;
+  readonly unix?: never;
+}
+
+interface SocketConfig extends UnixTargetConfig {
+  readonly srv?: never;
 }
 
 interface AnyCheck {

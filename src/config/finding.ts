@@ -6,6 +6,7 @@
 import { formatPath, type Path } from './path.ts';
 import type { Places } from './places.ts';
 import { valueAt } from './plain.ts';
+import { namesIn } from './placeholders.ts';
 import type { ConfigProblem } from './problems.ts';
 import { showValue } from './shown.ts';
 import type { Part } from './source.ts';
@@ -46,7 +47,15 @@ function toProblem(finding: Finding, { places, value, templates }: Evidence): Co
     ...places.of(finding.path, part),
     message: finding.message,
     expected: finding.expected ?? null,
-    got: part === 'key' ? null : showValue(valueAt(value, finding.path), finding.path, templates.get(path) ?? null),
+    got: part === 'key' ? null : gotOf(valueAt(value, finding.path), finding, templates.get(path) ?? null),
     suggestion: finding.suggestion ?? null,
   };
+}
+
+/** What came from the environment is not repeated, but by which variable it came. */
+function gotOf(value: unknown, { message, path }: Finding, template: string | null): string | null {
+  const shown = showValue(value, path, template);
+  const names = template === null ? [] : namesIn(template).filter((name) => !message.includes(name));
+  if (shown === null || names.length === 0) return shown;
+  return `${shown}, from the environment ${names.length === 1 ? 'variable' : 'variables'} ${names.join(', ')}`;
 }

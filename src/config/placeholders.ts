@@ -73,6 +73,11 @@ const depthMax = 64;
 const placeholder = /\$\{(?:([A-Za-z_]\w*)(?::-([^}]*))?\})?/g;
 const placeholderForms = '${NAME} or ${NAME:-default}';
 
+/** The variables that a text asks for, each once. */
+export function namesIn(written: string): readonly string[] {
+  return [...new Set([...written.matchAll(placeholder)].flatMap(([, name]) => name ?? []))];
+}
+
 /** As in a shell: with a default, an empty variable counts as unset. */
 function valueOf(environment: Environment, name: string, fallback: string | undefined): string | null {
   const value = Object.hasOwn(environment, name) ? environment[name] : undefined;

@@ -3,7 +3,7 @@
  *
  * Must never do: judge. Read first: `check-upstream.ts`.
  */
-import { retriesDefault } from './build-pool.ts';
+import { retriesOf } from './build-pool.ts';
 import type { DraftRoute } from './draft.ts';
 import type { Sections } from './schema.ts';
 
@@ -21,7 +21,7 @@ export function poolNamed(name: string | undefined, pools: Sections['pools']): P
 /** One attempt for each target; for a pool the first one and its retries, of which a name may have any number. */
 export function attemptsOf(draft: Pick<DraftRoute, 'route'>, sections: Sections): number {
   const pool = poolOf(draft, sections);
-  if (pool !== undefined) return 1 + (pool.retries ?? retriesDefault(pool));
+  if (pool !== undefined) return 1 + retriesOf(pool);
   return Math.max(1, draft.route.action?.targets?.length ?? 1);
 }
 

@@ -5,7 +5,7 @@
  * `shown.ts`, what a line of the file may show by `code-frame.ts`.
  */
 import { ProxyError } from '../errors.ts';
-import { codeFrame, visibleLines } from './code-frame.ts';
+import { codeFrame, visibleLines, type VisibleLine } from './code-frame.ts';
 
 export interface ConfigProblem {
   /** `routes[0].match.ports`; empty for the configuration as a whole. */
@@ -69,7 +69,7 @@ export function sortProblems(problems: readonly ConfigProblem[]): readonly Confi
   });
 }
 
-function formatProblem(problem: ConfigProblem, source: readonly string[] | null): string {
+function formatProblem(problem: ConfigProblem, source: readonly VisibleLine[] | null): string {
   const lines = [problemLine(problem)];
   if (source !== null && problem.line !== null) lines.push(codeFrame(source, problem.line, problem.col ?? 1));
   if (problem.expected !== null && !problem.message.includes(problem.expected))

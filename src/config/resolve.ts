@@ -7,13 +7,14 @@
  */
 import { builtinDetectors } from '../protocols/builtin-detectors.ts';
 import type { ProxyPlan } from '../routing/plan.ts';
-import { buildPlan } from './build-plan.ts';
+import { buildPlan, hostDefault } from './build-plan.ts';
 import { checkAcme } from './check-acme.ts';
 import { checkAdmission } from './check-admission.ts';
 import { checkDetectors, protocolNames } from './check-detectors.ts';
 import { checkHandshakes } from './check-handshakes.ts';
 import { checkHttpDeadlines } from './check-http-deadlines.ts';
 import { checkHoldTime, type HoldTime } from './check-hold-time.ts';
+import { checkLoops } from './check-loops.ts';
 import { checkPools } from './check-pool.ts';
 import { checkRoute } from './check-route.ts';
 import { checkRoutes } from './check-routes.ts';
@@ -115,6 +116,7 @@ function checkAll(draft: Draft, value: unknown, platform: string): readonly Find
     ),
     ...draft.routes.flatMap((route) => checkUpstream(route, { pools, platform })),
     ...checkPools(draft, pools),
+    ...checkLoops(draft, hostDefault),
     ...checkAdmission(draft, value),
     ...checkAcme(draft.sections.acme, ['acme']),
     ...checkRoutes(draft),

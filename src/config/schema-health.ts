@@ -24,7 +24,7 @@ const host = z
   .string({ error: hostExpected })
   .refine((text) => text !== '' && isAuthority(text), { error: hostExpected, params: { expected: hostExpected } });
 
-interface StatusRange {
+export interface StatusRange {
   readonly from: number;
   readonly to: number;
 }

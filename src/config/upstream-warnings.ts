@@ -5,7 +5,9 @@
  */
 import { compileAddressList } from '../routing/access.ts';
 import { hostDefault } from './build-plan.ts';
+import { checksPolicy, retriesOf } from './build-pool.ts';
 import type { Draft, DraftRoute } from './draft.ts';
+import { formatDuration } from './duration.ts';
 import type { Path } from './path.ts';
 import type { Places } from './places.ts';
 import { poolOf } from './pool-use.ts';
@@ -15,6 +17,8 @@ import { tlsMode } from './tls-needs.ts';
 export function upstreamWarnings(draft: Draft, places: Places): readonly string[] {
   return [
     ...unusedPools(draft, places),
+    ...fewerEndpoints(draft, places),
+    ...slowChecks(draft, places),
     ...anybodysHeaders(draft, places),
     ...unverifiedDialers(draft, places),
     ...draft.routes.flatMap((route) => underOwnTls(route, draft, places)),
@@ -26,6 +30,33 @@ function unusedPools({ sections, routes }: Draft, places: Places): readonly stri
   return Object.keys(sections.pools ?? {})
     .filter((name) => !used.has(name))
     .map((name) => `${places.describe(['pools', name], 'key')}: no route uses this pool`);
+}
+
+/** Retries beyond the last endpoint: there is nobody left to ask. */
+function fewerEndpoints({ sections }: Draft, places: Places): readonly string[] {
+  return Object.entries(sections.pools ?? {}).flatMap(([name, pool]) => {
+    const possible = retriesOf(pool);
+    if ((pool.retries ?? 0) <= possible) return [];
+    const others = possible === 0 ? 'no other endpoint' : `only ${possible} other ${plural(possible, 'endpoint')}`;
+    return [
+      `${places.describe(['pools', name, 'retries'])}: there ${possible > 1 ? 'are' : 'is'} ${others} to go on to`,
+    ];
+  });
+}
+
+function plural(count: number, noun: string): string {
+  return count === 1 ? noun : `${noun}s`;
+}
+
+/** An endpoint that hangs is asked more rarely than the interval makes believe. */
+function slowChecks({ sections }: Draft, places: Places): readonly string[] {
+  return Object.entries(sections.pools ?? {}).flatMap(([name, { health }]) => {
+    const { intervalMs, timeoutMs } = checksPolicy(health) ?? { intervalMs: 0, timeoutMs: 0 };
+    if (timeoutMs <= intervalMs) return [];
+    const place = places.describe(['pools', name, 'health'], 'key');
+    const each = formatDuration(timeoutMs + intervalMs);
+    return [`${place}: timeout is longer than interval, so that an endpoint that hangs is asked only every ${each}`];
+  });
 }
 
 const loopback = compileAddressList(['127.0.0.0/8', '::1']);

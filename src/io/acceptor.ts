@@ -6,9 +6,11 @@
  * client can not delay another here, because nothing here depends on a client.
  * Read first: `entrance.ts`, then `connection.ts`.
  */
+import type { CloseReason } from '../machines/connection/close-reason.ts';
 import type { InterpreterName } from '../machines/connection/connection-chart.ts';
 import { compileAddressList } from '../routing/access.ts';
 import type { SlotCounter } from '../routing/admission.ts';
+import { holderOf } from '../routing/ip-address.ts';
 import type { ListenerPlan } from '../routing/plan.ts';
 import { Door } from '../routing/waiting-room.ts';
 import { addressText } from './address-text.ts';
@@ -59,18 +61,8 @@ export class Acceptor implements ListenerRuntime {
   }
 
   accept(leg: Leg): void {
-    const { entrance } = this.#registry;
-    const { room } = entrance;
-    if (room.tryClaim(this.#door)) return this.#begin(leg).admit();
-    // Whoever gave way left its slot to the longest waiting, where somebody waits.
-    if (this.#shedFor(leg.remote.host) && room.tryClaim(this.#door)) return this.#begin(leg).admit();
-    if (entrance.isOpen && room.hasPlaceAt(this.#door)) {
-      const connection = this.#made(leg);
-      room.wait(this.#door, connection);
-      return this.#start(connection);
-    }
-    this.#ports.reports.refused({ listener: this.name, client: addressText(leg.remote), reason: 'refused.capacity' });
-    return leg.reset();
+    if (this.#registry.entrance.room.tryClaim(this.#door)) return this.#begin(leg, null).admit();
+    return this.#makeRoomFor(leg);
   }
 
   /** Its own, beside the proxy's. */
@@ -83,13 +75,19 @@ export class Acceptor implements ListenerRuntime {
   }
 
   identify(ip: string): AddressAnswer {
-    return admitAddress(ip, this.#limits, this.#ports.clock.nowMs());
+    // Whoever speaks for others is counted by none: it is they who are.
+    return admitAddress(this.#registry.entrance.isTrusted(ip) ? '' : ip, this.#limits, this.#ports.clock.nowMs());
   }
 
   moved(connection: Connection, from: string, to: string): void {
-    if (!concernsShedding(from, to)) return;
+    if (connection.isSettled || !concernsShedding(from, to)) return;
     this.#registry.entrance.sheddable.moved(connection, to);
     this.#sheddable?.moved(connection, to);
+  }
+
+  settled(connection: Connection): void {
+    this.#registry.entrance.sheddable.leave(connection);
+    this.#sheddable?.leave(connection);
   }
 
   closed(connection: Connection): void {
@@ -99,14 +97,56 @@ export class Acceptor implements ListenerRuntime {
     this.#registry.struckOff();
   }
 
-  #begin(leg: Leg): Connection {
-    const connection = this.#made(leg);
+  /** There is no slot: somebody gives way, or it waits, or it is refused. Who is refused anyway sends nobody away. */
+  #makeRoomFor(leg: Leg): void {
+    const ip = leg.remote.host;
+    const shed = this.#sheddableFor(ip);
+    if (shed === null && !this.#mayWait(ip)) return this.#refuse(leg, 'refused.capacity');
+    // Of whoever may bring a PROXY header, the client is not known yet.
+    const answer = this.mayIntroduce(ip) ? null : this.identify(ip);
+    if (answer?.kind === 'refused') return this.#refuse(leg, answer.reason);
+    // Whoever gives way leaves its slot to the longest waiting, where somebody waits.
+    if (shed !== null) giveWay(shed);
+    if (this.#registry.entrance.room.tryClaim(this.#door)) return this.#begin(leg, answer).admit();
+    if (this.#letWait(leg, answer)) return undefined;
+    // Those that were told let others in.
+    answer?.claim?.release();
+    return this.#refuse(leg, 'refused.capacity');
+  }
+
+  #mayWait(ip: string): boolean {
+    const { room, isOpen } = this.#registry.entrance;
+    return isOpen && (room.hasPlaceAt(this.#door) || room.victimFor(this.#door, holderOf(ip)) !== null);
+  }
+
+  #letWait(leg: Leg, asked: Admitted | null): boolean {
+    const { room } = this.#registry.entrance;
+    const holder = holderOf(leg.remote.host);
+    const victim = room.hasPlaceAt(this.#door) ? null : room.victimFor(this.#door, holder);
+    if (victim !== null) sendAway(victim);
+    if (!this.#registry.entrance.isOpen || !room.hasPlaceAt(this.#door)) return false;
+    const connection = this.#made(leg, asked);
+    room.wait(this.#door, connection, holder);
+    this.#start(connection);
+    return true;
+  }
+
+  #refuse(leg: Leg, reason: CloseReason): void {
+    this.#ports.reports.refused({ listener: this.name, client: addressText(leg.remote), reason });
+    return leg.reset();
+  }
+
+  #begin(leg: Leg, asked: Admitted | null): Connection {
+    const connection = this.#made(leg, asked);
     this.#start(connection);
     return connection;
   }
 
-  #made(leg: Leg): Connection {
-    return new Connection(this.#registry.nextId(), leg, this, this.#ports);
+  /** @param asked what its address was granted already; null: that is still to be asked. */
+  #made(leg: Leg, asked: Admitted | null): Connection {
+    const connection = new Connection(this.#registry.nextId(), leg, this, this.#ports);
+    if (asked !== null) connection.placement.identified(asked.claim);
+    return connection;
   }
 
   #start(connection: Connection): void {
@@ -115,14 +155,21 @@ export class Acceptor implements ListenerRuntime {
     connection.start();
   }
 
-  /** True: somebody had to give way. */
-  #shedFor(ip: string): boolean {
-    const { sheddable } = this.#registry.entrance;
-    const among = this.#door.isFull ? this.#sheddable : sheddable;
-    const victim = among?.victimFor(ip) ?? null;
-    if (victim === null) return false;
-    victim.explainBy('all slots were taken, and its address had most of those that had not said what they came for');
-    victim.hear({ type: 'kill.requested', reason: 'refused.capacity' });
-    return true;
+  /** Who has to give way to that address. */
+  #sheddableFor(ip: string): Connection | null {
+    const among = this.#door.isFull ? this.#sheddable : this.#registry.entrance.sheddable;
+    return among?.victimFor(ip) ?? null;
   }
+}
+
+type Admitted = Extract<AddressAnswer, { kind: 'admitted' }>;
+
+function giveWay(victim: Connection): void {
+  victim.explainBy('all slots were taken, and its address had most of those that had not said what they came for');
+  victim.hear({ type: 'kill.requested', reason: 'refused.capacity' });
+}
+
+function sendAway(victim: Connection): void {
+  victim.explainBy('the waiting room is full, and its address had most of the places in it');
+  victim.hear({ type: 'admission.refused', reason: 'refused.capacity' });
 }

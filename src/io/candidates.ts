@@ -38,9 +38,9 @@ export interface EndpointUse {
   /**
    * What came of the dial; the first word counts. `failed`: for a reason that is the endpoint's; `abandoned`: for one that
    * is not, because its client left or our own deadline for everything passed. `reused`: nothing was dialled, because a
-   * connection was there.
+   * connection was there. `untried`: nothing was dialled, and it may be asked for again.
    */
-  told(outcome: 'succeeded' | 'reused' | 'failed' | 'abandoned'): void;
+  told(outcome: 'succeeded' | 'reused' | 'failed' | 'abandoned' | 'untried'): void;
   /** It is not used any more. Idempotent; a use of which nothing was told was abandoned. */
   release(): void;
 }
@@ -63,6 +63,11 @@ export interface Candidates {
   wait(granted: () => void): (() => void) | null;
   /** Every target that a connection of this client's own may lead to. */
   targets(): Iterable<Target>;
+  /**
+   * From now on `next` and `wait` are about this one of `targets`, as long as it may be used: the client has a connection of
+   * its own there. Null: about all of them again.
+   */
+  prefer(target: Target | null): void;
   /** Gives up what was granted and not used. Idempotent. */
   stop(): void;
 }

@@ -43,6 +43,7 @@ export function closedRecord(connection: Connection, reason: CloseReason, nowMs:
     bytesIn: downstream.receivedBytes,
     bytesOut: downstream.sentBytes,
     ...introducedBy(connection),
+    attempts: connection.chart.context.attempt,
     timeline: stays,
   };
 }

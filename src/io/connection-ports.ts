@@ -44,6 +44,8 @@ export interface ListenerRuntime {
   identify(ip: string): AddressAnswer;
   /** The chart of a connection has moved from one leaf to another. */
   moved(connection: Connection, from: string, to: string): void;
+  /** A route serves it: from now on it gives way to nobody. */
+  settled(connection: Connection): void;
   /** The connection has entered CLOSED: its slot is free, and it is no longer listed. */
   closed(connection: Connection): void;
 }

@@ -87,6 +87,8 @@ export class Connection
   /** Both legs on their way from the HTTP service to the splice. */
   #taps: { readonly client: Tap; readonly upstream: Tap; readonly keepAlive: WebSocketKeepAlive | null } | null = null;
   reportedByteAtMs: number;
+  /** True once a route has taken a request of its. */
+  isSettled = false;
 
   constructor(connectionId: string, downstream: Leg, listener: ListenerRuntime, ports: ConnectionPorts) {
     this.connectionId = connectionId;
@@ -107,6 +109,12 @@ export class Connection
       ports.clock,
       this,
     );
+  }
+
+  settled(): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    this.listener.settled(this);
   }
 
   /** Begins the life of a connection whose slot, or whose place in the waiting room, has been claimed. */

@@ -1,7 +1,8 @@
 /**
  * Whose fault a dial's end is, as far as the endpoint's breaker goes: the endpoint's, or nobody's there.
  *
- * Decides by the failure's code, and for a dial that is cut short by what the chart says of the cut. Pure.
+ * Decides by whom the failure blames and by its code, and for a dial that is cut short by what the chart says of the cut and
+ * by how long it was. Pure.
  * Read first: `candidates.ts` (`EndpointUse.told`).
  */
 import type { CloseReason } from '../machines/connection/close-reason.ts';
@@ -24,22 +25,21 @@ const ownShortages: ReadonlySet<string> = new Set([
   'EADDRINUSE',
 ]);
 
-/** True exactly when a dial or check that failed with this code says nothing of the endpoint. */
-export function isOwnShortage(code: string): boolean {
-  return ownShortages.has(code);
-}
+type DialOutcome = 'failed' | 'abandoned';
 
-export function outcomeOf({ code }: DialFailure): 'failed' | 'abandoned' {
-  return isOwnShortage(code) ? 'abandoned' : 'failed';
+/** `abandoned`: it says nothing of the endpoint, whoever dialled it. */
+export function outcomeOf({ reason, code, blame }: DialFailure): DialOutcome {
+  if (reason === 'handler.failed' || ownShortages.has(code)) return 'abandoned';
+  return blame === undefined || blame === 'endpoint' ? 'failed' : 'abandoned';
 }
 
 /**
  * A dial that is cut short has failed exactly when its own deadline did it: then the chart waits for the next attempt, or
- * has this reason. The budget of all attempts speaks for it where no attempt has a deadline of its own within the budget.
+ * has this reason. The budget of all attempts speaks for it where this attempt alone lasted as long as one may: what was
+ * spent in a queue, or on others, is not the endpoint's.
  */
-export function outcomeOfCut({ leaf, context: { reason, timeouts } }: DialChart): 'failed' | 'abandoned' {
+export function outcomeOfCut({ leaf, context: { reason, timeouts } }: DialChart, lastedMs: number): DialOutcome {
   if (leaf === 'DIALING.BACKING_OFF' || reason === 'timeout.dial') return 'failed';
-  const { dial, dialBudget } = timeouts;
-  const isBudgetAlone = dialBudget !== null && (dial === null || dial >= dialBudget);
-  return reason === 'timeout.dialBudget' && isBudgetAlone ? 'failed' : 'abandoned';
+  const enoughMs = Math.min(timeouts.dial ?? Infinity, timeouts.dialBudget ?? Infinity);
+  return reason === 'timeout.dialBudget' && lastedMs >= enoughMs ? 'failed' : 'abandoned';
 }

@@ -9,7 +9,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import { closeReasons, type CloseReason } from '../machines/connection/close-reason.ts';
 import { addressText } from './address-text.ts';
 import type { Clock, Timer, TimerTarget } from './clock.ts';
-import { noFamily, reachableFrom, sourceCause, sourceProblem } from './dialing/source-address.ts';
+import { fromSource, noFamily, reachableFrom, sourceProblem } from './dialing/source-address.ts';
 import type { Ledger } from './ledger.ts';
 import type { Leg } from './leg.ts';
 import { causeOf, codeOf, dialReasonOf, isKnownCode, isRetryable } from './os-codes.ts';
@@ -34,7 +34,15 @@ export interface DialFailure {
   readonly cause: string;
   /** True exactly when another endpoint may be tried. */
   readonly retryable: boolean;
+  /** Absent: the endpoint's, unless the code is of a shortage of this machine. */
+  readonly blame?: DialBlame;
 }
+
+/**
+ * Whose fault it is that a dial failed; a breaker counts the endpoint's alone. `client`: with another client it would have
+ * been another matter; `here`: this machine or program lacks something; `way`: what lies between, a proxy for example.
+ */
+export type DialBlame = 'endpoint' | 'client' | 'here' | 'way';
 
 /** Emits one connected leg and completes, or errors with a `DialFailure`. Unsubscribing before that aborts it. */
 export type Dialer = (endpoint: Endpoint, watch: DialWatch) => Observable<Leg>;
@@ -134,12 +142,13 @@ class Dial implements Opening, TimerTarget {
       this.#ports.report({ event: 'code.unmapped', connectionId: null, message });
     }
     const { sourceAddress } = this.#endpoint;
-    const says = sourceAddress === undefined ? cause : sourceCause(sourceAddress, code, cause);
+    const failure = failureOf(code, cause);
     // The first address is the preferred one, so its failure is the one worth telling.
-    this.#failure ??= failureOf(code, says);
+    const first = this.#failure ?? (sourceAddress === undefined ? failure : fromSource(sourceAddress, failure));
+    this.#failure = first;
     this.#stopWaiting();
     this.#attempt();
-    if (this.#pending.size === 0) this.#fail(this.#failure);
+    if (this.#pending.size === 0) this.#fail(first);
   }
 
   #resolve(): void {

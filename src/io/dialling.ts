@@ -11,6 +11,7 @@ import type { RoutePlan, Target } from '../routing/plan.ts';
 import type { CloseReason } from '../machines/connection/close-reason.ts';
 import type { ConnectionFact } from '../machines/connection/events.ts';
 import type { Candidate, Candidates, CandidatesOf, DialSubject, EndpointUse } from './candidates.ts';
+import type { Clock } from './clock.ts';
 import type { Cause } from './closed-record.ts';
 import { outcomeOf, outcomeOfCut, type DialChart } from './dial-outcome.ts';
 import { dialFailureOf, type DialFailure } from './dialer.ts';
@@ -34,6 +35,7 @@ export interface DiallingOwner {
 }
 
 export interface DiallingPorts {
+  readonly clock: Pick<Clock, 'nowMs'>;
   readonly candidatesOf: CandidatesOf;
   readonly dialerOf: DialerOf;
 }
@@ -48,6 +50,8 @@ export class Dialling {
   /** Of the connection that was made. */
   #kept: EndpointUse | null = null;
   #attempt: Subscription | null = null;
+  /** When it began to dial. */
+  #dialledAtMs = 0;
   /** Gives up the place in the queue. */
   #giveUp: (() => void) | null = null;
   /** The question under way, so that a late answer is known as such. */
@@ -89,7 +93,7 @@ export class Dialling {
     this.#attempt?.unsubscribe();
     this.#attempt = null;
     if (this.#use === null) return;
-    const outcome = outcomeOfCut(this.#owner.chart);
+    const outcome = outcomeOfCut(this.#owner.chart, this.#ports.clock.nowMs() - this.#dialledAtMs);
     if (outcome === 'failed') this.#failedBefore = 'timeout.dial';
     this.#letGo(outcome);
   }
@@ -140,6 +144,7 @@ export class Dialling {
     const route = this.#route;
     if (route === null) return use.release();
     this.#use = use;
+    this.#dialledAtMs = this.#ports.clock.nowMs();
     this.#owner.dialBegun(target);
     const watch = {
       resolved: () => this.#owner.hear({ type: 'dial.resolved' }),

@@ -96,8 +96,12 @@ export class DuplexLeg extends LegBase {
   }
 
   protected abort(): void {
-    if (canBeReset(this.#carrier)) this.#carrier.resetAndDestroy();
-    else this.#carrier.destroy();
+    try {
+      if (canBeReset(this.#carrier)) return void this.#carrier.resetAndDestroy();
+    } catch {
+      // A TLSSocket throws that it cannot be reset.
+    }
+    return void this.#carrier.destroy();
   }
 
   /** A stream that is destroyed says nothing to its other end, so where nothing is queued or unread it ends first. */

@@ -2,13 +2,14 @@
  * The entrance of a proxy, shared by its listeners: slots and the waiting room, the caps and rates by address, and who may
  * be shed.
  *
- * Decides: who gives way where there is neither a slot nor a place. Of the clients that are still being found out about, the
- * oldest of the address that has most of them, and only where it has clearly more than the newcomer's would; never one that
+ * Decides: who gives way where there is no slot. Of the clients that are still being found out about, and those that HTTP is
+ * served for and that have asked no route for anything yet, the oldest of the address that has most of them, and only where it has clearly more than the newcomer's would; never one that
  * is being served or dialled for, and never one that may rightly wait for the server to speak.
  * Must never do: look at a connection that did not tell that it moved. Every question takes the same time under flood.
  * Read first: `acceptor.ts`, `routing/waiting-room.ts`, `routing/crowd.ts`.
  */
 import { stateOf } from '../machines/chart/chart.ts';
+import { compileAddressList } from '../routing/access.ts';
 import { claimTogether, KeyedSlots, type SlotSource } from '../routing/counted-limits.ts';
 import { Crowd } from '../routing/crowd.ts';
 import { holderOf } from '../routing/ip-address.ts';
@@ -32,7 +33,7 @@ export class AddressLimits {
   }
 
   sourceFor(holder: string): SlotSource | null {
-    return this.#slots.max === null ? null : this.#slots.at(holder);
+    return this.#slots.max === null || holder === '' ? null : this.#slots.at(holder);
   }
 
   charges(holder: string): ReturnType<Rates['chargesFor']> {
@@ -45,6 +46,7 @@ const connections = ['connections'] as const;
 /** The caps of all of them, and then their rates; nobody is charged for what a cap refuses. */
 export function admitAddress(ip: string, limits: readonly AddressLimits[], nowMs: number): AddressAnswer {
   const holder = holderOf(ip);
+  // What has no address is counted by none.
   const capped = limits.flatMap((each) => {
     const source = each.sourceFor(holder);
     return source === null ? [] : [{ whose: each.whose, source }];
@@ -76,18 +78,25 @@ export class Sheddable {
     return this.#crowd.victimFor(holderOf(ip), 'first');
   }
 
+  leave(connection: Connection): void {
+    this.#crowd.remove(connection);
+  }
+
   moved(connection: Connection, to: string): void {
-    if (!isSheddable(connection, to)) this.#crowd.remove(connection);
+    if (!isSheddable(connection, to)) this.leave(connection);
     else this.#crowd.add(holderOf(connection.client.host), connection);
   }
 }
 
 /** What `moved` has to be told of. */
 export function concernsShedding(from: string, to: string): boolean {
-  return stateOf(from) === 'SNIFFING' || stateOf(to) === 'SNIFFING';
+  return stateOf(from) === 'SNIFFING' || stateOf(to) === 'SNIFFING' || from.startsWith(http) || to.startsWith(http);
 }
 
+const http = 'ESTABLISHED.HTTP';
+
 function isSheddable({ listener: { sniffer } }: Connection, leaf: string): boolean {
+  if (leaf.startsWith(http)) return true;
   if (stateOf(leaf) !== 'SNIFFING') return false;
   if (leaf === 'SNIFFING.SILENT') return sniffer.table.serverFirstMs === null;
   if (leaf === 'SNIFFING.INNER_SILENT') return (sniffer.inside ?? sniffer).table.serverFirstMs === null;
@@ -102,14 +111,22 @@ export class Entrance {
   /** False once the proxy drains: nobody waits any more. */
   #isOpen = true;
 
-  /** @param plan the proxy's, with the cap that is in force. */
-  constructor(plan: AdmissionPlan) {
+  readonly #trusted: { matches(ip: string): boolean } | null;
+
+  /** @param plan the proxy's, with the cap that is in force. @param trustedProxies of the configuration. */
+  constructor(plan: AdmissionPlan, trustedProxies: readonly string[] = []) {
+    this.#trusted = trustedProxies.length === 0 ? null : compileAddressList(trustedProxies);
     this.room = new WaitingRoom(plan, (connection) => connection.admit());
     this.addresses = new AddressLimits(plan, 'the proxy');
   }
 
   get slots(): Door['slots'] {
     return this.room.gate.slots;
+  }
+
+  /** True exactly when that address speaks for others, whose addresses are counted where it says them. */
+  isTrusted(ip: string): boolean {
+    return this.#trusted?.matches(ip) ?? false;
   }
 
   get isOpen(): boolean {

@@ -2,8 +2,8 @@
  * The listener: a bound address that turns accepted sockets into legs, and does nothing else per connection.
  *
  * Decides nothing. Must never do: wait for a client, look at bytes, or leave a handle half-open when binding fails.
- * Known limit: libuv itself accepts and closes clients when file descriptors run out, without an event; the cap that is
- * derived at start keeps it from coming to that.
+ * Known limit: libuv itself accepts and closes clients when file descriptors run out, without an event; the cap and
+ * the places of waiting rooms that are derived at start (`file-budget.ts`) keep it from coming to that.
  */
 import { createServer, type Server } from 'node:net';
 import { Observable, type Subscriber } from 'rxjs';

@@ -93,9 +93,8 @@ export function dialReasonOf(code: string): DialReason {
   return isOsCode(code) ? codes[code].dial : 'upstream.unreachable';
 }
 
-/** True exactly when another endpoint may fare better: false where the shortage is our own, or the trust is missing. */
+/** True exactly when another endpoint may fare better: false where the shortage is our own. Certificates are each endpoint's own. */
 export function isRetryable(code: string): boolean {
-  if (isTlsCode(code)) return false;
   return !isOsCode(code) || codes[code].retryable;
 }
 

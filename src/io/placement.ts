@@ -5,6 +5,7 @@
  * Decides nothing: the listener and the route's admission do. Must never do: give a place back twice, or keep one when the
  * connection is over. Read first: `route-admission.ts`, `connection-ports.ts`.
  */
+import { stateOf } from '../machines/chart/chart.ts';
 import type { CloseReason } from '../machines/connection/close-reason.ts';
 import type { ConnectionFact } from '../machines/connection/events.ts';
 import type { SlotClaim } from '../routing/counted-limits.ts';
@@ -18,6 +19,7 @@ import type { RouteAdmission, RouteClaim, RouteWaiter } from './route-admission.
 export interface PlacementOwner {
   readonly client: Address;
   readonly listener: ListenerRuntime;
+  readonly chart: { readonly leaf: string };
   hear(fact: ConnectionFact): void;
   /** Kept where nothing was known before. */
   explainBy(cause: string | null): void;
@@ -33,11 +35,14 @@ export class Placement implements RouteWaiter, Guest {
   readonly #owner: PlacementOwner;
   readonly #routes: RouteAdmission;
   #address: SlotClaim | null = null;
+  #wasAsked = false;
   /** Of its route; of HTTP only once it was upgraded. */
   #claim: RouteClaim | null = null;
   #leaveQueue: (() => void) | null = null;
   /** The raw route it is on, or waits for. */
   #route: RoutePlan | null = null;
+  /** True once the connection is over: it may come to that while it is being placed, and then nothing is kept. */
+  #isReleased = false;
 
   constructor(owner: PlacementOwner, routes: RouteAdmission) {
     this.#owner = owner;
@@ -48,11 +53,18 @@ export class Placement implements RouteWaiter, Guest {
     return this.#owner.client.host;
   }
 
-  /** What is asked of every client, whatever it comes for. */
+  /** It was asked at the door, because there was no slot. */
+  identified(claim: SlotClaim | null): void {
+    this.#wasAsked = true;
+    this.#address = claim;
+  }
+
+  /** What is asked of every client, whatever it comes for; once. */
   identify(): void {
+    if (this.#wasAsked) return this.#owner.hear({ type: 'client.identified' });
     const answer = this.#owner.listener.identify(this.ip);
     if (answer.kind === 'admitted') {
-      this.#address = answer.claim;
+      this.identified(answer.claim);
       return this.#owner.hear({ type: 'client.identified' });
     }
     this.#owner.explainBy(answer.cause);
@@ -64,16 +76,21 @@ export class Placement implements RouteWaiter, Guest {
     const waiter = route.action.type === 'forward' ? this : null;
     const answer = this.#routes.claim(route, this.ip, 'connection', waiter);
     if (answer.kind === 'refused') return answer;
+    if (answer.kind === 'admitted') this.keep(answer.claim);
+    else this.#leaveQueue = () => answer.leave();
+    if (this.#isReleased) {
+      this.leaveQueue();
+      return over;
+    }
     this.#route = route;
     this.#routes.access.enter(route, this);
-    if (answer.kind === 'admitted') this.#claim = answer.claim;
-    else this.#leaveQueue = () => answer.leave();
     return answer.kind === 'admitted' ? admitted : waits;
   }
 
   /** What the exchange that upgraded the connection used. */
   keep(claim: RouteClaim | null): void {
-    this.#claim = claim;
+    if (this.#isReleased) claim?.release();
+    else this.#claim = claim;
   }
 
   leaveQueue(): void {
@@ -82,6 +99,7 @@ export class Placement implements RouteWaiter, Guest {
   }
 
   release(): void {
+    this.#isReleased = true;
     this.leaveQueue();
     if (this.#route !== null) this.#routes.access.leave(this.#route, this);
     this.#claim?.release();
@@ -90,7 +108,7 @@ export class Placement implements RouteWaiter, Guest {
 
   granted(claim: RouteClaim): void {
     this.#leaveQueue = null;
-    this.#claim = claim;
+    this.keep(claim);
     this.#owner.hear({ type: 'place.granted' });
   }
 
@@ -100,10 +118,16 @@ export class Placement implements RouteWaiter, Guest {
     this.#owner.hear({ type: 'place.lost', reason: 'refused.capacity' });
   }
 
+  /** Who has not got through yet does not get through any more, however gently it goes with those who have. */
   banned(manner: 'drain' | 'kill', cause: string): void {
-    this.#owner.banned(manner, cause);
+    this.#owner.banned(isThrough(this.#owner.chart.leaf) ? manner : 'kill', cause);
   }
 }
 
+function isThrough(leaf: string): boolean {
+  return stateOf(leaf) === 'ESTABLISHED' || stateOf(leaf) === 'HALF_CLOSED';
+}
+
+const over: Placing = { kind: 'refused', reason: 'refused.capacity', cause: 'the connection is over' };
 const admitted: Placing = { kind: 'admitted' };
 const waits: Placing = { kind: 'waits' };

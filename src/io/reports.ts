@@ -102,6 +102,8 @@ export interface ClosedRecord {
   readonly peer: string | null;
   readonly proxyHeader: 'v1' | 'v2' | null;
   readonly uniqueId: string | null;
+  /** How often it was dialled: more than 1 where an attempt failed and another followed; 0 where nobody was. */
+  readonly attempts: number;
   /** As `path`, with the event that left each state. Not part of the log line. */
   readonly timeline: readonly TimelineEntry[];
 }
@@ -149,6 +151,10 @@ export interface ExchangeRecord {
   readonly bytesOut: number;
   /** True exactly when the request was sent on a connection that had been used before. */
   readonly isReused: boolean;
+  /** The client as far back as trusted proxies say it: whom lists, caps and rates were asked of. */
+  readonly clientIp: string;
+  /** How often a connection was asked for or dialled: more than 1 where an attempt failed and another followed. */
+  readonly attempts: number;
   readonly timeline: readonly TimelineEntry[];
 }
 

@@ -1,8 +1,8 @@
 /**
  * The places of one route: who has one, and who waits for one.
  *
- * Decides: a place that is given back goes to the waiter whose turn it is before anybody is told anything, so that nobody
- * who comes in between can take it. Whose own address is full waits for that alone, and holds up nobody.
+ * Decides: a place that is given back, also one in the queue, is somebody's again before anybody is told anything, so that
+ * nobody who comes in between can take it. Whose own address is full waits for that alone, and holds up nobody.
  * Must never do: charge a rate for a refusal, tell a waiter twice, or tell one that has left.
  * Read first: `route-admission.ts`, `routing/fair-line.ts`.
  */
@@ -23,7 +23,7 @@ export class RouteQueue {
   readonly #line: FairLine<Waiting>;
   /** False: a cap of 0 refuses everybody, and nobody waits for what never comes. */
   readonly #isOpen: boolean;
-  /** Those that have a claim and were not told of it yet. */
+  /** Those that have a claim, or lost their place, and were not told of it yet. */
   readonly #due: Waiting[] = [];
   #isTelling = false;
 
@@ -63,21 +63,22 @@ export class RouteQueue {
     if (waiter === null || !this.#isOpen) return refusal;
     const rate = askTogether(charges, nowMs);
     if (!rate.granted) return this.#tooOften(rate);
-    if (this.#line.isFull) {
-      const victim = this.#line.victimFor(holder);
-      if (victim === null) return refusal;
-      this.#line.leave(victim);
-      victim.waiter.lost(`the queue of ${this.#name} is full, and others have fewer places in it`);
-      // Whoever was told may have done anything.
-      const again = this.#place(holder);
-      if (again.kind === 'placed') return this.#charged(again.place, charges, nowMs);
-      if (this.#line.isFull) return refusal;
-    }
+    const victim = this.#line.isFull ? this.#line.victimFor(holder) : null;
+    if (this.#line.isFull && victim === null) return refusal;
     const taken = takeTogether(charges, nowMs);
     if (!taken.granted) return this.#tooOften(taken);
+    if (victim !== null) this.#line.leave(victim);
     const waiting = new Waiting(waiter);
     this.#line.join(holder, waiting, this.#hasRoomFor(holder));
-    return { kind: 'waits', leave: () => this.#leave(waiting) };
+    if (victim !== null) this.#sendAway(victim);
+    return waiting.answer(() => this.#leave(waiting));
+  }
+
+  /** Its place is another's by now, whatever it does when it is told. */
+  #sendAway(victim: Waiting): void {
+    victim.lost(`the queue of ${this.#name} is full, and others have fewer places in it`);
+    this.#due.push(victim);
+    this.#tell();
   }
 
   #leave(waiting: Waiting): void {
@@ -88,21 +89,22 @@ export class RouteQueue {
   #place(
     holder: string,
   ): { readonly kind: 'placed'; readonly place: Place } | { readonly kind: 'full'; readonly refusal: RouteRefusal } {
-    const answer = claimTogether([this.#slots, this.#byAddress.at(holder)]);
+    const answer = claimTogether(holder === '' ? [this.#slots] : [this.#slots, this.#byAddress.at(holder)]);
     if (answer.claimed) return { kind: 'placed', place: new Place(answer.claim, () => this.#freed(holder)) };
     const cause = answer.full === 0 ? `${this.#name} is full` : `${this.#name} is full for this address`;
     return { kind: 'full', refusal: { kind: 'refused', reason: 'refused.capacity', cause, retryAfterMs: null } };
   }
 
   #hasRoomFor(holder: string): boolean {
-    return this.#byAddress.max === null || this.#byAddress.held(holder) < this.#byAddress.max;
+    const { max } = this.#byAddress;
+    return max === null || holder === '' || this.#byAddress.held(holder) < max;
   }
 
   #freed(holder: string): void {
     if (this.#line.length === 0) return;
     this.#line.ready(holder);
     this.#assign();
-    if (!this.#isTelling) this.#tell();
+    this.#tell();
   }
 
   /** Gives away what is free; nobody is told yet. */
@@ -116,13 +118,14 @@ export class RouteQueue {
       if (answer.kind === 'full') return;
       const waiting = this.#line.take(holder);
       if (waiting === null) throw new Error('a holder without a waiter had its turn');
-      waiting.claim = answer.place;
+      waiting.granted(answer.place);
       this.#due.push(waiting);
     }
   }
 
   /** One after the other, however many are granted by what the first one does. */
   #tell(): void {
+    if (this.#isTelling) return;
     this.#isTelling = true;
     try {
       for (let waiting = this.#due.shift(); waiting !== undefined; waiting = this.#due.shift()) waiting.tell();
@@ -165,22 +168,45 @@ class Place implements RouteClaim {
 
 /** Somebody who waits, until told or gone. */
 class Waiting {
-  readonly waiter: RouteWaiter;
-  /** Between the moment it is granted and the moment the waiter is told. */
-  claim: RouteClaim | null = null;
+  readonly #waiter: RouteWaiter;
+  /** What it will be told; null once it was, and where there is nothing. */
+  #news: { readonly claim: RouteClaim } | { readonly cause: string } | null = null;
+  /** False while it is still to be answered whether it waits at all: until then it hears nothing. */
+  #isAnswered = false;
 
   constructor(waiter: RouteWaiter) {
-    this.waiter = waiter;
+    this.#waiter = waiter;
+  }
+
+  granted(claim: RouteClaim): void {
+    this.#news = { claim };
+  }
+
+  lost(cause: string): void {
+    this.#news = { cause };
+  }
+
+  /** What has happened to it while others were told. */
+  answer(leave: () => void): RouteAnswer {
+    this.#isAnswered = true;
+    const news = this.#news;
+    this.#news = null;
+    if (news === null) return { kind: 'waits', leave };
+    if ('claim' in news) return { kind: 'admitted', claim: news.claim };
+    return { kind: 'refused', reason: 'refused.capacity', cause: news.cause, retryAfterMs: null };
   }
 
   tell(): void {
-    const { claim } = this;
-    this.claim = null;
-    if (claim !== null) this.waiter.granted(claim);
+    const news = this.#news;
+    if (news === null || !this.#isAnswered) return;
+    this.#news = null;
+    if ('claim' in news) this.#waiter.granted(news.claim);
+    else this.#waiter.lost(news.cause);
   }
 
   leave(): void {
-    this.claim?.release();
-    this.claim = null;
+    const news = this.#news;
+    this.#news = null;
+    if (news !== null && 'claim' in news) news.claim.release();
   }
 }

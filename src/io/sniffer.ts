@@ -119,12 +119,24 @@ export class Sniffer {
     this.#isProving = isProving;
   }
 
-  /** The outcome that needs no byte, or null. Who may be an authority that validates is not refused before it spoke. */
+  /** The outcome that needs no byte, also for want of a route whose lists let the client pass; or null. Who may be an authority that validates is not refused before it spoke. */
   first(client: Client): SniffOutcome | null {
-    const outcome = this.#withoutBytes(client, this.table.withoutBytes(client));
-    const { validations } = this.table;
-    if (outcome?.kind !== 'refused' || !(validations.http || validations.tls)) return outcome;
-    return this.#isProving() ? null : outcome;
+    const outcome = this.#withoutBytes(client, this.table.withoutBytes(client)) ?? this.#shutOut(client);
+    return outcome?.kind === 'refused' && this.#awaitsValidations && this.#isProving() ? null : outcome;
+  }
+
+  get #awaitsValidations(): boolean {
+    const { http, tls } = this.table.validations;
+    return http || tls;
+  }
+
+  /** Null: some route may let the address pass. */
+  #shutOut(client: Client): SniffOutcome | null {
+    const shut = this.table.shutsOut(client);
+    if (shut === null) return null;
+    const { route } = shut;
+    const detail = route === null ? 'no route of this port lets this address pass' : notLetPass(route);
+    return refusedAs({ reason: 'refused.address', route, sighting: unseen, detail });
   }
 
   #withoutBytes(client: Client, decision: RouteDecision | null): SniffOutcome | null {
@@ -135,7 +147,7 @@ export class Sniffer {
   /** @param ended true exactly when FIN has come. A detector that throws is the caller's to contain. */
   look(client: Client, prefix: Uint8Array, ended: boolean): SniffOutcome {
     const decision = this.table.withoutBytes(client);
-    const early = this.#withoutBytes(client, decision);
+    const early = this.#withoutBytes(client, decision) ?? (this.#awaitsValidations ? this.#shutOut(client) : null);
     const usual =
       early === null ? this.#seen(client, prefix, ended, decision !== null) : this.#late(early, prefix, ended);
     if (usual.kind === 'served' || !this.table.validations.http) return usual;
@@ -214,8 +226,8 @@ export class Sniffer {
   /** Security comes after matching: who may not pass is refused by the route that was chosen, and no other is tried. */
   #outcomeOf({ ip }: Client, decision: RouteDecision, sighting: Sighting): SniffOutcome {
     if (decision.kind !== 'route' || this.table.admits(decision.route, ip)) return outcomeOf(decision, sighting);
-    const detail = `the lists of ${decision.route.name} do not let this address pass`;
-    return refusedAs({ reason: 'refused.address', route: decision.route, sighting, detail });
+    const { route } = decision;
+    return refusedAs({ reason: 'refused.address', route, sighting, detail: notLetPass(route) });
   }
 
   /** What a refused client speaks, although no route asked, so that it can be answered in its own protocol. */
@@ -233,6 +245,10 @@ type Refused = Extract<SniffOutcome, { readonly kind: 'refused' }>;
 
 function refusedAs(why: Pick<Refused, 'reason' | 'sighting'> & Partial<Refused>): Refused {
   return { kind: 'refused', route: null, detail: null, meantTls: null, ...why };
+}
+
+function notLetPass({ name }: RoutePlan): string {
+  return `the lists of ${name} do not let this address pass`;
 }
 
 /** What may be said back to whoever sent it: letters of a host name and nothing else. */

@@ -39,6 +39,7 @@ class TurnCandidates implements Candidates {
   readonly #targets: readonly TargetPlan[];
   readonly #start: number;
   readonly #subject: DialSubject;
+  #preferred: Target | null = null;
 
   constructor(targets: readonly TargetPlan[], start: number, subject: DialSubject) {
     this.attemptsMax = Math.max(1, targets.length);
@@ -48,6 +49,7 @@ class TurnCandidates implements Candidates {
   }
 
   next(attempt: number): Candidate {
+    if (this.#preferred !== null) return { kind: 'endpoint', target: this.#preferred, use: uncountedUse };
     const target = this.#targets[pick(this.#start, attempt - 1, this.#targets.length)];
     if (target === undefined) return { kind: 'none', reason: 'upstream.exhausted', cause: 'the route has no target' };
     const placed = this.#at(target);
@@ -64,6 +66,10 @@ class TurnCandidates implements Candidates {
       const placed = this.#at(target);
       if (placed !== null) yield placed;
     }
+  }
+
+  prefer(target: Target | null): void {
+    this.#preferred = target;
   }
 
   stop(): void {
@@ -89,8 +95,6 @@ class AnsweredCandidates implements Candidates {
   readonly #targetOf: TargetFunction;
   readonly #route: RoutePlan;
   readonly #subject: DialSubject;
-  /** What was answered last. */
-  #target: Target | null = null;
 
   constructor(targetOf: TargetFunction, route: RoutePlan, subject: DialSubject) {
     this.#targetOf = targetOf;
@@ -109,8 +113,13 @@ class AnsweredCandidates implements Candidates {
     return null;
   }
 
-  *targets(): Iterable<Target> {
-    if (this.#target !== null) yield this.#target;
+  /** Nobody knows before the function has answered, and it may answer something else each time. */
+  targets(): Iterable<Target> {
+    return [];
+  }
+
+  prefer(): void {
+    // The function decides.
   }
 
   stop(): void {
@@ -118,8 +127,7 @@ class AnsweredCandidates implements Candidates {
   }
 
   #candidate(answer: unknown): Candidate {
-    this.#target = targetOfAnswer(answer);
-    return { kind: 'endpoint', target: this.#target, use: uncountedUse };
+    return { kind: 'endpoint', target: targetOfAnswer(answer), use: uncountedUse };
   }
 }
 

@@ -68,6 +68,7 @@ export class EventLog {
     if (isOfCertificates(event)) return certificateLevel(event);
     if (isOfEndpoints(event)) return endpointLevel(event);
     if (event.event !== 'limits.derived') return levelOf(event);
+    if (event.places !== event.configuredPlaces) return 'warn';
     if (event.maxConnections === event.configured) return 'debug';
     return event.configured === this.#options.maxConnectionsDefault ? 'info' : 'warn';
   }
@@ -195,8 +196,12 @@ function lineOf(event: Told): Line {
       return { fields: { event: event.event, connectionId, from, to, on }, message: `from ${from} to ${to} on ${on}` };
     }
     case 'limits.derived': {
-      const { maxConnections, configured, openFiles } = event;
-      const fields = { event: event.event, maxConnections, configured, openFiles };
+      const { maxConnections, configured, places, configuredPlaces, openFiles } = event;
+      const fields = { event: event.event, maxConnections, configured, places, configuredPlaces, openFiles };
+      if (places !== configuredPlaces) {
+        const lowered = `maxConnections to ${maxConnections}, and the places of waiting rooms to ${places}`;
+        return { fields, message: `the file-descriptor limit lowers ${lowered}` };
+      }
       if (maxConnections === configured) return { fields, message: `maxConnections is ${maxConnections}` };
       return { fields, message: `the file-descriptor limit lowers maxConnections to ${maxConnections}` };
     }
@@ -237,6 +242,7 @@ function closedFields(record: ClosedRecord): Fields {
     peer: record.peer,
     proxyHeader: record.proxyHeader,
     uniqueId: record.uniqueId,
+    attempts: record.attempts,
   };
 }
 
@@ -257,6 +263,8 @@ function exchangeFields(record: ExchangeRecord): Fields {
     status: record.status,
     ...endFields(record),
     isReused: record.isReused,
+    clientIp: record.clientIp,
+    attempts: record.attempts,
   };
 }
 

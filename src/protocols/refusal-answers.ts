@@ -111,7 +111,7 @@ const answers: ReadonlyMap<CloseReason, RefusalAnswer> = new Map<CloseReason, Re
       proxyError: 'http_request_denied',
       alert: 'internal_error',
       sqlState: '53300',
-      says: 'too many connections from this client, try again later',
+      says: 'too many requests, try again later',
     },
   ],
   ['operator.drained', goingAway],
@@ -140,6 +140,9 @@ const answers: ReadonlyMap<CloseReason, RefusalAnswer> = new Map<CloseReason, Re
   ['timeout.requestBody', silent],
   ['timeout.dial', tooSlow],
   ['timeout.dialBudget', tooSlow],
-  ['timeout.queue', { ...tooSlow, proxyError: 'connection_limit_reached', says: 'no place became free in time' }],
+  [
+    'timeout.queue',
+    { ...tooSlow, status: 503, proxyError: 'connection_limit_reached', says: 'no place became free in time' },
+  ],
   ['timeout.response', { ...tooSlow, proxyError: 'http_response_timeout' }],
 ]);

@@ -19,11 +19,11 @@ export class Rates {
     this.#rates = plans.map((plan) => ({ plan, limiter: rateLimiter(plan) }));
   }
 
-  /** @param units what one more is counted as. */
+  /** @param units what one more is counted as. @param ip '' where there is no address, which no rate by address counts. */
   chargesFor(units: readonly RatePlan['unit'][], ip: string): readonly Charge[] {
     if (this.#rates.length === 0) return nothing;
     return this.#rates
-      .filter(({ plan }) => units.includes(plan.unit))
+      .filter(({ plan: { unit, by } }) => units.includes(unit) && (by !== 'ip' || ip !== ''))
       .map(({ plan, limiter }) => ({ limiter, key: rateKeyOf(plan.by, ip) }));
   }
 }

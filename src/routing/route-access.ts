@@ -5,7 +5,7 @@
  * the new allow list and the old block list. Must never do: forget a guest that has not left, or tell one that has.
  * Read first: `access.ts`, `plan.ts` (AccessPlan, BanManner).
  */
-import { compileAccess } from './access.ts';
+import { compileAccess, compileAddressList } from './access.ts';
 import type { AccessPlan, BanManner, RoutePlan } from './plan.ts';
 
 /** Somebody who was let onto a route. */
@@ -16,13 +16,42 @@ export interface Guest {
   banned(manner: Exclude<BanManner, 'keep'>, cause: string): void;
 }
 
+export type AddressTest = (ip: string) => boolean;
+
 export class RouteAccess {
-  readonly #tests = new Map<RoutePlan, (ip: string) => boolean>();
+  readonly #tests = new Map<RoutePlan, AddressTest>();
   readonly #changed = new Map<RoutePlan, AccessPlan>();
   readonly #guests = new Map<RoutePlan, Set<Guest>>();
+  readonly #isTrusted: (ip: string) => boolean;
+  #changes = 0;
 
-  constructor(routes: readonly RoutePlan[]) {
-    for (const route of routes) if (route.access !== null) this.#tests.set(route, compileAccess(route.access));
+  /** @param trustedProxies who may speak for its clients in HTTP. */
+  constructor(routes: readonly RoutePlan[], trustedProxies: readonly string[] = []) {
+    const trusted = compileAddressList(trustedProxies);
+    this.#isTrusted = trustedProxies.length === 0 ? () => false : (ip) => trusted.matches(ip);
+    const compiled = new Map<string, AddressTest>();
+    for (const route of routes) {
+      if (route.access === null) continue;
+      const text = JSON.stringify([route.access.allow, route.access.block]);
+      const admits = compiled.get(text) ?? compileAccess(route.access);
+      compiled.set(text, admits);
+      this.#tests.set(route, admits);
+    }
+  }
+
+  /** Grows with each change, so that what was made of the lists can be kept until then. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** True: its address says nothing of whose requests it brings. */
+  isTrusted(ip: string): boolean {
+    return this.#isTrusted(ip);
+  }
+
+  /** The lists as they are now, one and the same for routes whose lists are the same; null: everybody is let in. */
+  testOf(route: RoutePlan): AddressTest | null {
+    return this.#tests.get(route) ?? null;
   }
 
   /** How many would hear of a change. */
@@ -60,9 +89,11 @@ export class RouteAccess {
 
   /** @param lists that `parseAddressPattern` has nothing against. */
   restrict(routes: readonly RoutePlan[], lists: AccessPlan): void {
+    const admits = compileAccess(lists);
+    this.#changes += 1;
     for (const route of routes) {
       this.#changed.set(route, lists);
-      this.#tests.set(route, compileAccess(lists));
+      this.#tests.set(route, admits);
     }
     for (const route of routes) this.#ban(route);
   }

@@ -1,9 +1,9 @@
 /**
  * The routes of one listener as a table: which one takes this client?
  *
- * Decides from match criteria only; what security says comes after. The first candidate in the order of `route-order.ts`
- * that takes the client wins, and a route that is switched off refuses what it wins. Where the first candidate for an
- * address asks for nothing that is in the bytes, the answer is there at accept, before any byte.
+ * Decides from match criteria only; what security says comes after, but for addresses that no route lets pass (`shutsOut`).
+ * The first candidate in the order of `route-order.ts` that takes the client wins; one that is switched off refuses what it
+ * wins. Where it asks for nothing that is in the bytes, the answer is there at accept.
  * Which criteria ask for what: `domains` for a server name (SNI in TLS, Host in HTTP), `alpn` for TLS, `protocol` for that
  * protocol; null and `tcp` for nothing. Where HTTP is served, `decideRequest` answers for each request (`request-table.ts`);
  * `decide` is for everything else, and looks at no path, method, header or query.
@@ -23,6 +23,7 @@ import { type RequestCandidate, RequestTable, takesAgreed } from './request-tabl
 import type { Client, RequestDecision, RequestSubject, RouteDecision, RouteSubject } from './route-decision.ts';
 import { RouteAccess } from './route-access.ts';
 import { compileRouteMatch, type RouteMatcher } from './route-match.ts';
+import { ShuttingOut, type ShutOut } from './shut-out.ts';
 
 export type { CandidateExplanation, MatchExplanation, MatchQuery } from './explain-match.ts';
 export type {
@@ -42,6 +43,8 @@ export interface RouteTable {
   readonly serverFirstMs: number | null;
   /** The answer that needs no byte; null when bytes are needed. */
   withoutBytes(client: Client): RouteDecision | null;
+  /** Whether the lists of every route are against the address, so that no byte can help it; on the wire only. */
+  shutsOut(client: Client): ShutOut | null;
   decide(subject: RouteSubject): RouteDecision;
   /** Validations that may come before any route is asked; on the wire only. */
   readonly validations: Validations;
@@ -109,6 +112,7 @@ class CompiledTable implements RouteTable {
   readonly #requests: RequestTable;
   readonly #switchedOff: ReadonlySet<string>;
   readonly #serverFirst: readonly RouteMatcher[];
+  readonly #shuttingOut: ShuttingOut | null;
 
   constructor(plan: ListenerPlan, detectors: readonly DetectorPlan[], access: RouteAccess, where: Where) {
     const terminating = plan.routes.filter(({ tls }) => tls !== null);
@@ -130,6 +134,8 @@ class CompiledTable implements RouteTable {
     this.servesHttp = plan.isForChallenges || speaking.some((route) => route.needsHttp);
     this.#isForChallenges = plan.isForChallenges;
     this.#matchers = [...new Set(this.#entries.map((entry) => entry.matcher))];
+    const servesRequests = this.servesHttp || this.inside?.servesHttp === true;
+    this.#shuttingOut = where === 'wire' ? new ShuttingOut(this.#matchers, access, servesRequests) : null;
     this.#hostless = this.#entries.filter((entry) => entry.matcher.hosts === null);
     this.#switchedOff = new Set(detectors.filter((each) => !each.enabled).map((each) => each.detector.name));
     this.#requests = new RequestTable(
@@ -150,6 +156,10 @@ class CompiledTable implements RouteTable {
       if (this.#mayBeNamed(host, client) && takesBefore(matcher, client)) return matcher.needsBytes ? null : decision;
     }
     return refusedRoute;
+  }
+
+  shutsOut({ ip }: Client): ShutOut | null {
+    return this.#shuttingOut?.of(ip) ?? null;
   }
 
   /** On the wire a name is among the bytes; inside of TLS it is known. */

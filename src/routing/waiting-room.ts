@@ -3,12 +3,13 @@
  *
  * Decides: a slot that is given back goes to whoever has waited longest among those whose door has room as well, before
  * anybody is told anything. Whoever waits has a place of every cap that was full when it came; places are no slots, and
- * bounded. Must never do: own a timer, or admit anybody twice or after it has left.
+ * bounded: where they are taken, the last of the address that has most of them may have to go. Must never do: own a timer, or admit anybody twice or after it has left.
  * Read first: `admission.ts`, `counted-limits.ts`.
  */
 import { ProxyError } from '../errors.ts';
 import { SlotCounter } from './admission.ts';
 import { claimTogether, type SlotClaim } from './counted-limits.ts';
+import { Crowd } from './crowd.ts';
 import type { AdmissionPlan } from './plan.ts';
 
 type Size = Pick<AdmissionPlan, 'maxConnections' | 'waitersMax'>;
@@ -24,6 +25,11 @@ export class Door {
     this.places = new SlotCounter(maxConnections === 0 ? 0 : waitersMax);
   }
 
+  /** True exactly when nobody more may wait here. */
+  get isCrowded(): boolean {
+    return this.places.max !== null && this.places.held >= this.places.max;
+  }
+
   get isFull(): boolean {
     return this.slots.max !== null && this.slots.held >= this.slots.max;
   }
@@ -32,6 +38,8 @@ export class Door {
 interface Place<Waiter> {
   readonly waiter: Waiter;
   readonly door: Door;
+  /** Whose places it has: of every cap that was full. */
+  readonly at: readonly Door[];
   readonly claim: SlotClaim;
   /** Who came first has the least. */
   readonly turn: number;
@@ -44,6 +52,8 @@ export class WaitingRoom<Waiter> {
   readonly #places = new Map<Waiter, Place<Waiter>>();
   /** Those who wait at each door, in order. A door at which nobody waits is not here. */
   readonly #lines = new Map<Door, Set<Place<Waiter>>>();
+  /** Those who have a place of each cap, by whom they belong to. */
+  readonly #crowds = new Map<Door, Crowd<Waiter>>();
   /** Those who have a slot and were not told of it yet. */
   readonly #due: Waiter[] = [];
   #turns = 0;
@@ -67,16 +77,27 @@ export class WaitingRoom<Waiter> {
   /** Whether somebody for whom there was no slot may wait for one. */
   hasPlaceAt(door: Door): boolean {
     const full = this.#fullOf(door);
-    return full.length > 0 && full.every(({ places }) => places.max !== null && places.held < places.max);
+    return full.length > 0 && full.every(({ isCrowded }) => !isCrowded);
+  }
+
+  /** Who has to go so that a newcomer of that holder has a place; null: nobody, or that would not help. */
+  victimFor(door: Door, holder: string): Waiter | null {
+    const crowded = this.#fullOf(door).filter(({ isCrowded }) => isCrowded);
+    const [first] = crowded.toReversed();
+    const victim = first === undefined ? null : (this.#crowds.get(first)?.victimFor(holder, 'last') ?? null);
+    const place = victim === null ? undefined : this.#places.get(victim);
+    return crowded.every((each) => place?.at.includes(each)) ? victim : null;
   }
 
   /** @throws ProxyError SALLYPORT_INVARIANT unless `hasPlaceAt` */
-  wait(door: Door, waiter: Waiter): void {
-    const answer = claimTogether(this.#fullOf(door).map(({ places }) => places));
+  wait(door: Door, waiter: Waiter, holder: string): void {
+    const at = this.#fullOf(door);
+    const answer = claimTogether(at.map(({ places }) => places));
     if (!answer.claimed)
       throw new ProxyError('SALLYPORT_INVARIANT', 'somebody was let into a waiting room that is full');
     this.#turns += 1;
-    const place = { waiter, door, claim: answer.claim, turn: this.#turns };
+    const place = { waiter, door, at, claim: answer.claim, turn: this.#turns };
+    for (const each of at) this.#crowdOf(each).add(holder, waiter);
     this.#places.set(waiter, place);
     this.#lines.set(door, (this.#lines.get(door) ?? new Set()).add(place));
   }
@@ -87,6 +108,7 @@ export class WaitingRoom<Waiter> {
     if (place === undefined) return false;
     this.#places.delete(waiter);
     place.claim.release();
+    for (const each of place.at) this.#crowdOf(each).remove(waiter);
     const line = this.#lines.get(place.door);
     line?.delete(place);
     if (line?.size === 0) this.#lines.delete(place.door);
@@ -103,6 +125,12 @@ export class WaitingRoom<Waiter> {
   /** Everybody who waits, the longest waiting first. */
   waiters(): readonly Waiter[] {
     return [...this.#places.keys()];
+  }
+
+  #crowdOf(door: Door): Crowd<Waiter> {
+    const known = this.#crowds.get(door) ?? new Crowd<Waiter>();
+    this.#crowds.set(door, known);
+    return known;
   }
 
   #fullOf(door: Door): readonly Door[] {

@@ -4,14 +4,17 @@
 import { PassThrough } from 'node:stream';
 import { createServer, connect } from 'node:net';
 import { once } from 'node:events';
-import { NEVER, of, Subject, throwError, type Subscription } from 'rxjs';
+import { connect as connectTls, TLSSocket } from 'node:tls';
+import { NEVER, Observable, of, Subject, throwError, type Subscription } from 'rxjs';
 import { expect, test } from 'vitest';
 import type { DialFailure, DialWatch, Endpoint } from '../../src/io/dialer.ts';
+import { outcomeOf } from '../../src/io/dial-outcome.ts';
 import { customDialer } from '../../src/io/dialing/custom-dialing.ts';
 import type { Leg } from '../../src/io/leg.ts';
 import { memoryPair } from '../../src/testing/memory-leg.ts';
 import { StepClock } from '../../src/testing/step-clock.ts';
 import { Watch } from '../support/leg-watch.ts';
+import { authority, certificate, TlsOrigin } from '../support/tls-world.ts';
 import { eventually, expectNothingLeft, legPorts, portOf, turns } from '../support/sockets.ts';
 
 const endpoint: Endpoint = { host: 'db.test', port: 5432 };
@@ -132,6 +135,88 @@ test('what comes after an abort, or a second time, is let go, and a late word is
   }
   rig.clock.settle();
   expectNothingLeft(rig.ports);
+});
+
+test('what throws when it is let go is told, and gets no further: whoever ends the dial goes on', async () => {
+  const rig = new Rig();
+  const throwing = (emits: readonly unknown[]) =>
+    new Observable((subscriber) => {
+      for (const value of emits) subscriber.next(value);
+      return () => {
+        throw new Error('not like this');
+      };
+    });
+  const stubborn = new PassThrough();
+  Reflect.set(stubborn, 'connecting', true);
+  stubborn.destroy = () => {
+    throw new Error('nor like this');
+  };
+  const { near, far } = rig.pair();
+  for (const answer of [throwing([]), stubborn]) rig.dial(() => answer).unsubscribe();
+  const late = rig.dial(() => Promise.resolve(stubborn));
+  late.unsubscribe();
+  rig.dial(() => throwing([near]));
+  await turns();
+  expect(rig.legs).toEqual([near]);
+  expect([rig.failures, rig.ports.troubles.map(({ event }) => event)]).toEqual([
+    [],
+    ['handler.failed', 'handler.failed', 'handler.failed', 'handler.failed'],
+  ]);
+  near.reset();
+  far.reset();
+  rig.clock.settle();
+  expectNothingLeft(rig.ports);
+});
+
+test('a socket of TLS is a connection when its handshake is done, and fails the dial where it is not', async () => {
+  const rig = new Rig();
+  const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  await using origin = await TlsOrigin.start(await certificate('a.example'), (socket) => socket.write('hello'));
+  const { cert: ca } = await authority();
+  const reach = (port: number, servername: string) => connectTls({ host: '127.0.0.1', port, ca, servername });
+  const mute = reach(portOf(silent.address()), 'a.example');
+  const hanging = rig.dial(() => mute);
+  await once(mute, 'connect');
+  rig.dial(() => reach(origin.port, 'b.example'));
+  rig.dial(() => reach(origin.port, 'a.example'));
+  await eventually(() => rig.legs.length + rig.failures.length === 2);
+  expect(rig.failures).toMatchObject([{ reason: 'upstream.tls', code: 'ERR_TLS_CERT_ALTNAME_INVALID' }]);
+  const [leg] = rig.legs;
+  if (leg === undefined) throw new Error('no leg');
+  const watch = new Watch(leg).take();
+  await eventually(() => watch.text === 'hello');
+  // One that was secured before it was brought, by whoever made it.
+  const done = reach(origin.port, 'a.example');
+  await once(done, 'secureConnect');
+  rig.dial(() => done);
+  // One that was not made by `tls.connect` shakes hands when it is written to, and never says that it has.
+  const beneath = connect({ host: '127.0.0.1', port: origin.port });
+  const wrapped = new TLSSocket(beneath, { isServer: false, rejectUnauthorized: false });
+  wrapped.write('x');
+  await once(wrapped, 'secure');
+  rig.dial(() => wrapped);
+  expect(rig.legs.length).toBe(3);
+  hanging.unsubscribe();
+  expect(mute.destroyed).toBe(true);
+  for (const each of rig.legs) each.reset();
+  silent.close();
+  await rig.ports.ledger.quiescent();
+  expectNothingLeft(rig.ports);
+});
+
+test('a dial from the client’s address that the system refuses is no fault of the endpoint’s', async () => {
+  const rig = new Rig();
+  const refused = Object.assign(new Error('connect ENETUNREACH'), { code: 'ENETUNREACH' });
+  for (const sourceAddress of ['192.0.2.7', undefined]) {
+    const order = sourceAddress === undefined ? endpoint : { ...endpoint, sourceAddress };
+    customDialer(() => Promise.reject(refused), rig.ports)(order, {
+      resolved: () => undefined,
+      securing: () => undefined,
+    }).subscribe({ error: (failure: DialFailure) => rig.failures.push(failure) });
+  }
+  await eventually(() => rig.failures.length === 2);
+  expect(rig.failures.map(outcomeOf)).toEqual(['abandoned', 'failed']);
 });
 
 test('a socket that is brought while it connects is waited for: it connects, is refused, or goes with its dial', async () => {

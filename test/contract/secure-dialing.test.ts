@@ -122,7 +122,7 @@ test('the name is the plan’s where it has one, without the root’s dot where 
 });
 
 test.each([
-  ['a certificate that is not believed', 'CERT_HAS_EXPIRED', 'upstream.tls', false],
+  ['a certificate that is not believed', 'CERT_HAS_EXPIRED', 'upstream.tls', true],
   ['a reset', 'ECONNRESET', 'upstream.reset', true],
 ] as const)('%s fails the dial', (_why, code, reason, retryable) => {
   const rig = rigOf([], { type: 'fails', afterMs: 5, code });
@@ -155,7 +155,7 @@ test('an upstream that does not agree to h2 where it is needed is a failure that
       reason: 'upstream.tls',
       code: 'SALLYPORT_TLS_ALPN',
       cause: 'db.test.:5432 has to speak h2, and agreed to nothing (ALPN)',
-      retryable: false,
+      retryable: true,
     },
   ]);
   rig.finish();

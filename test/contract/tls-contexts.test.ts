@@ -161,12 +161,21 @@ test('files are read before the first connection, and what cannot be read or is 
     const first = contexts.contextFor(plan, material);
     await contexts.prepare([plan]);
     expect(contexts.contextFor(plan, material)).not.toBe(first);
+    const missing = (name: string) => ({ kind: 'file' as const, path: join(folder, name) });
+    const identity = { cert: missing('cert.pem'), key: missing('key.pem') };
+    const dialer = { configPath: 'pools.db.dialer', tls: { ...upstreamPlan, ca: missing('no.pem'), identity } };
+    await expect(contexts.prepare([], [dialer])).rejects.toMatchObject({
+      code: 'SALLYPORT_CERTIFICATE_UNREADABLE',
+      message: ['ca: cannot read no.pem', 'cert: cannot read cert.pem', 'key: cannot read key.pem']
+        .map((one) => `pools.db.dialer.${one.replace('read ', `read ${folder}/`)}`)
+        .join('\n'),
+    });
     const [own, other] = [await authority.issue(['one.test']), await authority.issue(['other.test'])];
-    const identity = {
+    const foreign = {
       cert: { kind: 'text' as const, text: own.cert },
       key: { kind: 'text' as const, text: other.key },
     };
-    const upstream: UpstreamTlsPlan = { ...upstreamPlan, identity };
+    const upstream: UpstreamTlsPlan = { ...upstreamPlan, identity: foreign };
     await expect(contexts.prepare([{ ...plainPlan, upstream }])).rejects.toMatchObject({
       code: 'SALLYPORT_CERTIFICATE_KEY',
     });

@@ -140,7 +140,7 @@ describe('an upstream is not believed, and the failure says who, what was expect
     expect([closeReasonOf('upstream', code), dialReasonOf(code), isRetryable(code)]).toEqual([
       'upstream.tls',
       'upstream.tls',
-      false,
+      true,
     ]);
   });
 });

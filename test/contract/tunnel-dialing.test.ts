@@ -190,6 +190,7 @@ test('a refusal names the proxy, lets it go, and says whether another endpoint m
       code: 'SALLYPORT_SOCKS_5',
       cause: 'the SOCKS proxy 192.0.2.80:1080 was refused the connection',
       retryable: true,
+      blame: 'endpoint',
     },
   ]);
   rig.finish();
@@ -198,9 +199,34 @@ test('a refusal names the proxy, lets it go, and says whether another endpoint m
   http.clock.advance(10);
   http.say(bytesOf('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'));
   expect(http.failures).toMatchObject([
-    { reason: 'upstream.refused', code: 'SALLYPORT_CONNECT_407', retryable: false },
+    { reason: 'upstream.refused', code: 'SALLYPORT_CONNECT_407', retryable: false, blame: 'way' },
   ]);
   http.finish();
+});
+
+test('what a proxy says of the endpoint is the endpoint’s fault, and everything else the proxy’s', () => {
+  const said: readonly (readonly ['socks5' | 'http-connect', Uint8Array | 'ends' | 'resets', string])[] = [
+    ['socks5', new Uint8Array([5, 0, 5, 4, 0, 1]), 'endpoint'],
+    ['socks5', new Uint8Array([5, 0, 5, 7, 0, 1]), 'way'],
+    ['socks5', new Uint8Array([5, 255]), 'way'],
+    ['socks5', new Uint8Array([4, 90]), 'way'],
+    ['socks5', 'ends', 'way'],
+    ['socks5', 'resets', 'way'],
+    ['http-connect', bytesOf('HTTP/1.1 502 Bad Gateway\r\n\r\n'), 'endpoint'],
+    ['http-connect', bytesOf('HTTP/1.1 400 Bad Request\r\n\r\n'), 'way'],
+    ['http-connect', bytesOf('220 mail.test ESMTP\r\n'), 'way'],
+  ];
+  for (const [type, what, blame] of said) {
+    const rig = new Rig(type);
+    rig.dial();
+    rig.clock.advance(10);
+    if (what === 'ends') rig.outer?.end();
+    else if (what === 'resets') rig.outer?.reset();
+    else rig.say(what);
+    rig.clock.settle();
+    expect([what, rig.failures.map((failure) => failure.blame)]).toEqual([what, [blame]]);
+    rig.finish();
+  }
 });
 
 test('a proxy that cannot be reached fails the dial with its own reason, and says that it was the proxy', () => {
@@ -212,6 +238,7 @@ test('a proxy that cannot be reached fails the dial with its own reason, and say
       reason: 'upstream.refused',
       code: 'ECONNREFUSED',
       cause: 'the SOCKS proxy 192.0.2.80:1080: nothing accepts connections there',
+      blame: 'way',
     },
   ]);
   rig.finish();
@@ -226,7 +253,7 @@ test('what a proxy cannot be asked for is refused before it is dialled', () => {
     const rig = new Rig('http-connect');
     rig.dial(order);
     expect([rig.failures.length, rig.dialled]).toEqual([1, []]);
-    expect(rig.failures[0]?.reason).toBe('upstream.unreachable');
+    expect(rig.failures[0]).toMatchObject({ reason: 'upstream.unreachable', blame: 'way' });
     rig.finish();
   }
 });

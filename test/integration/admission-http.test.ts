@@ -132,7 +132,7 @@ describe('the caps and the queue of a route that serves HTTP', () => {
     gone.reset();
     await eventually(() => queued(world) === 1);
     clock.advance(5000);
-    expect((await readReply(late)).status).toBe(504);
+    expect((await readReply(late)).status).toBe(503);
     const patient = await asks(world.port, '/patient');
     await eventually(() => queued(world) === 1);
     waiting.shift()?.send(ok('first'));

@@ -193,7 +193,7 @@ describe('reading a file', () => {
         message: 'the environment variable UPSTREAM is not set',
         got: '${UPSTREAM}',
       },
-      { line: 4, path: 'routes[0].action.target.port', got: '${PORT:-3000}' },
+      { line: 4, path: 'routes[0].action.target.port', got: '${PORT:-3000}, from the environment variable PORT' },
     ]);
   });
 });

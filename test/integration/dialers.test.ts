@@ -3,13 +3,14 @@
  */
 import { createServer } from 'node:http';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { readProxyHeader } from '../../src/protocols/proxy-protocol/reader.ts';
+import { testAuthority } from '../support/certificates.ts';
 import { freePort, startPeer } from '../support/peer-process.ts';
 import { peerTest } from '../support/peers.ts';
 import { blackHole } from '../support/black-hole.ts';
@@ -168,6 +169,34 @@ test('the tls dialer speaks TLS to the endpoint, behind the PROXY header, on a r
   await using proxy = await forwarding({ target: { host, port: front.port }, dialer, sendProxyProtocol: 'v2' });
   expect(await pong(proxy)).toBe('ping');
   expect(headers).toMatchObject([{ version: 2, command: 'proxy' }]);
+});
+
+test.each(['route', 'pool'])('the tls dialer of a %s reads its files before the first connection', async (of) => {
+  const where = await mkdtemp(join(tmpdir(), 'sallyport-dialer-'));
+  onTestFinished(() => rm(where, { recursive: true }));
+  const authority = await testAuthority();
+  const [server, client] = [await authority.issue(['cache.test']), await authority.issue(['client.test'])];
+  const files = { ca: authority.cert, cert: client.cert, key: client.key };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(where, name), text);
+  const seen: boolean[] = [];
+  const upstream = createTlsServer({ ...server, ca: authority.cert, requestCert: true }, (socket) => {
+    seen.push(socket.authorized);
+    socket.on('error', () => undefined).pipe(socket);
+  });
+  const port = await freePort();
+  upstream.listen(port, host);
+  onTestFinished(() => void upstream.close());
+  await once(upstream, 'listening');
+  const named = Object.fromEntries(Object.keys(files).map((name) => [name, join(where, name)]));
+  const dialer = { type: 'tls', servername: 'cache.test', ...named };
+  const action: object = of === 'route' ? { target: { host, port }, dialer } : { pool: 'db' };
+  const pools: object = of === 'route' ? {} : { pools: { db: { endpoints: [{ host, port }], dialer } } };
+  await using proxy = await ProxyUnderTest.start({
+    routes: [{ name: 'only', match: { ports: 0 }, action: { type: 'forward', ...action } }],
+    ...pools,
+  });
+  expect(await pong(proxy)).toBe('ping');
+  expect(seen).toEqual([true]);
 });
 
 test('P05: the upstream sees the client’s address, for TCP and HTTP, and never another client’s', async ({ skip }) => {

@@ -294,7 +294,7 @@ test('P02: the log line names the peer, the header and the unique id behind ever
   client.end();
   await world.closed(1);
   const line = lines.find(({ event }) => event === 'connection.closed');
-  expect(Object.keys(line ?? {}).slice(-3)).toEqual(['peer', 'proxyHeader', 'uniqueId']);
+  expect(Object.keys(line ?? {}).slice(-4)).toEqual(['peer', 'proxyHeader', 'uniqueId', 'attempts']);
   expect(line).toMatchObject({
     client: '203.0.113.7:51000',
     peer: `${loopback}:${client.socket.localPort}`,

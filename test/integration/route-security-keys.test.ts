@@ -80,7 +80,11 @@ describe('route-security-unit: a key that says who gets in', () => {
     });
     await using world = await ProxyUnderTest.start({
       defaults: { ipAllowList: '10.0.0.0/8', ipBlockList: '127.0.0.2' },
-      routes: [http('usual', '/usual'), http('own', '/own', { ipAllowList: '127.0.0.0/8' })],
+      routes: [
+        http('usual', '/usual'),
+        http('own', '/own', { ipAllowList: '127.0.0.0/8' }),
+        http('open', '/open', { ipAllowList: '127.0.0.0/8', ipBlockList: '9.9.9.9' }),
+      ],
       timeouts: { poolIdle: '50ms' },
     });
     expect((await ask(world.port, get('/usual'))).status).toBe(403);

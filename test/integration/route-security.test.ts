@@ -73,7 +73,8 @@ describe.each(['compiled', 'xstate'] as const)('lists of a route under the %s in
     expect((await ask(trusting.port, forFor('203.0.113.7'))).status).toBe(200);
     expect((await ask(trusting.port, forFor('203.0.113.7, 198.51.100.1'))).status).toBe(403);
     expect((await ask(trusting.port, forFor('198.51.100.1, 203.0.113.7, 127.0.0.1'))).status).toBe(200);
-    await using doubting = await start([api], { interpreter });
+    const open: RouteConfig = { name: 'open', match: { ports: 0, path: '/open' }, action: to(origin.port) };
+    await using doubting = await start([api, open], { interpreter });
     expect((await ask(doubting.port, forFor('203.0.113.7'))).status).toBe(403);
   });
 
@@ -96,6 +97,7 @@ describe.each(['compiled', 'xstate'] as const)('lists of a route under the %s in
           tls: { mode: 'passthrough' },
           security: nobody,
         },
+        { name: 'open', match: { ports: 0, protocol: 'ssh' }, action: to(origin.port) },
       ],
       { interpreter },
     );

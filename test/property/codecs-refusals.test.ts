@@ -41,7 +41,7 @@ const statuses: readonly (readonly [CloseReason, number, string])[] = [
   ['timeout.sniff', 408, 'http_request_error'],
   ['timeout.dial', 504, 'connection_timeout'],
   ['timeout.dialBudget', 504, 'connection_timeout'],
-  ['timeout.queue', 504, 'connection_limit_reached'],
+  ['timeout.queue', 503, 'connection_limit_reached'],
   ['handler.failed', 500, 'proxy_internal_error'],
   ['internal.invariant', 500, 'proxy_internal_error'],
 ];

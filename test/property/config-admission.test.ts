@@ -112,6 +112,14 @@ describe('caps and rates', () => {
     );
   });
 
+  test('X03: a rate whose key is misspelt is one problem, not two', () => {
+    const [only, ...others] = problems({ routes: [web({ security: { rateLimit: { request: 3 } } })] });
+    expect([only, others]).toMatchObject([
+      { path: 'routes[0].security.rateLimit.request', suggestion: 'requests' },
+      [],
+    ]);
+  });
+
   test('X03: numbers that are none, and rates that would not be exact, are refused in their place', () => {
     for (const value of [-1, 1.5, 'many', null, Infinity])
       expect([value, secured({ maxConnections: value, maxConnectionsPerIp: value }).length]).toEqual([value, 2]);

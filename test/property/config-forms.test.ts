@@ -10,7 +10,9 @@ import { ConfigError } from '../../src/config/problems.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { zeroConfig } from '../../src/config/zero-config.ts';
+import type { EndpointConfig } from '../../src/config/define-pool.ts';
 import { errorCodes } from '../../src/errors.ts';
+import { complaints } from '../support/config-samples.ts';
 
 type Written = z.input<typeof configSchema>;
 
@@ -88,6 +90,45 @@ describe('types and schema', () => {
       configSchema.safeParse(accept({ routes: [{ name: 'a', match: { ports: 1 }, action: { type: 'block' } }] }))
         .success,
     ).toBe(true);
+  });
+
+  test('A01: an endpoint is one place: the types refuse what the loader refuses', () => {
+    // Compiles only while the types say so.
+    type Accepts<Place> = Place extends EndpointConfig ? true : false;
+    const whole: readonly [Accepts<{ host: string; port: 1; weight: 2 }>, Accepts<{ srv: string }>] = [true, true];
+    const twice: readonly [
+      Accepts<{ unix: string; port: 1 }>,
+      Accepts<{ unix: string; srv: string }>,
+      Accepts<{ srv: string; host: string; port: 1 }>,
+    ] = [false, false, false];
+    expect([whole.length, twice.length]).toEqual([2, 3]);
+    const written = [
+      { unix: '/a', port: 1 },
+      { unix: '/a', srv: 'a' },
+      { srv: 'a', host: 'a', port: 1 },
+    ];
+    const pools = Object.fromEntries(written.map((endpoint, index) => [`p${index}`, { endpoints: [endpoint] }]));
+    const routes = [{ name: 'a', match: { ports: 1 }, action: { type: 'block' } }];
+    expect(complaints({ routes, pools })).toHaveLength(written.length);
+  });
+
+  test('A01: the patterns of the JSON schema need no flag, and let placeholders be', () => {
+    const text = JSON.stringify(configJsonSchema());
+    expect(text).not.toContain(String.raw`\\P{`);
+    const patterns = [...text.matchAll(/"pattern":"((?:[^"\\]|\\.)*)"/g)].map(([, pattern]): unknown =>
+      JSON.parse(`"${pattern}"`),
+    );
+    const plain = patterns.filter((pattern) => String(pattern).includes('u007f'));
+    expect(plain.length).toBeGreaterThan(10);
+    for (const pattern of plain) {
+      const expression = new RegExp(String(pattern));
+      expect(['a é', '${A}', 'a\u0007', 'a\u0085'].map((one) => expression.test(one))).toEqual([
+        true,
+        true,
+        false,
+        false,
+      ]);
+    }
   });
 
   test('A01: the JSON schema describes what may be written and refuses unknown keys', () => {

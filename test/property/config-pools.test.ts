@@ -65,6 +65,7 @@ describe('what a pool becomes', () => {
   test('B02: checks, breaker, slow start and drain make the policy of its endpoints', () => {
     const times = { interval: '1s', timeout: '200ms', rise: 3, fall: 4 };
     const { policy, onEndpointDown } = poolPlan({
+      endpoints: [{ host: 'db.example', port: 1 }],
       health: { type: 'tcp', ...times },
       breaker: { failures: 2, openFor: '3s', openForMax: '4s' },
       slowStart: '5s',
@@ -117,15 +118,15 @@ describe('what a pool becomes', () => {
         action: { type: 'forward', pool: 'db' },
         timeouts: { dialBudget },
       });
-    expect(trialMs([use(1, '2s'), use(2, '3s')], {})).toBe(3_000);
-    expect(trialMs([use(1, '2s'), use(2)], { dialBudget: '4s' })).toBe(4_000);
+    expect(trialMs([use(11, '2s'), use(12, '3s')], {})).toBe(3_000);
+    expect(trialMs([use(11, '2s'), use(12)], { dialBudget: '4s' })).toBe(4_000);
     expect(trialMs([web()], { dialBudget: '5s' })).toBe(5_000);
   });
 
   test('B01: one more attempt where there may be another endpoint, unless it is said', () => {
     expect(poolPlan({ endpoints: [...endpoints, { unix: '/a' }] }).retries).toBe(1);
     expect(poolPlan({ endpoints: [{ srv: 'db.example' }] }).retries).toBe(1);
-    expect(poolPlan({ retries: '3' }).retries).toBe(3);
+    expect(poolPlan({ endpoints: [{ host: 'db.example', port: 1 }], retries: '3' }).retries).toBe(3);
     expect(poolPlan({ endpoints: [...endpoints, { unix: '/a' }], retries: 0 }).retries).toBe(0);
   });
 
@@ -308,7 +309,12 @@ describe('what cannot be', () => {
     const parsed: unknown = JSON.parse('{ "__proto__": { "endpoints": [] } }');
     expect(complaints({ routes: [web()], pools: parsed })).toEqual([expect.stringContaining('__proto__')]);
     const env = { SALLYPORT_POOLS_DB_RETRIES: '7' };
-    expect(resolveConfig(config({}), { env, sets: ['pools.db.endpoints[0].port=9'] }).pools[0]).toMatchObject({
+    expect(
+      resolveConfig(config({ endpoints: [{ host: 'db.example', port: 1 }] }), {
+        env,
+        sets: ['pools.db.endpoints[0].port=9'],
+      }).pools[0],
+    ).toMatchObject({
       retries: 7,
       endpoints: [{ source: { port: 9 } }],
     });

@@ -92,6 +92,52 @@ describe('targets', () => {
   });
 });
 
+describe('loops', () => {
+  const at = (path: string, port = 8080): string =>
+    `routes[0].action.${path}: this leads back to port ${port}, which the route itself listens on: every connection would open another one`;
+  const to = (host: string, port: number | string = 8080) => ({ type: 'forward', target: { host, port } });
+  const listening = (action: object, bound?: string) =>
+    complaints({ routes: [web({ action })], ...(bound !== undefined && { listeners: { 8080: { host: bound } } }) });
+
+  test('X03: a route does not lead back to a port of its own on this machine', () => {
+    for (const host of ['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost', '0.0.0.0', '::', '::ffff:127.0.0.1'])
+      expect([host, listening(to(host)), listening(to(host, 'preserve'))]).toEqual([
+        host,
+        [at('target')],
+        [at('target')],
+      ]);
+    const targets = [
+      { host: 'app.internal', port: 8080 },
+      { host: '127.0.0.1', port: '8080' },
+    ];
+    expect(listening({ type: 'forward', targets })).toEqual([at('targets[1]')]);
+    const wide = web({ match: { ports: { from: 8400, to: 8600 } }, action: to('127.0.0.1', 8500) });
+    expect(complaints({ routes: [wide] })).toEqual([at('target', 8500)]);
+    const pools = { db: { endpoints: [{ unix: '/a' }, { host: 'localhost', port: 8080 }] } };
+    expect(complaints({ routes: [web({ action: { type: 'forward', pool: 'db' } })], pools })).toEqual([at('pool')]);
+  });
+
+  test('X03: an address counts where the listener is bound to it', () => {
+    expect(listening(to('10.0.0.5'), '10.0.0.5')).toEqual([at('target')]);
+    expect(listening(to('localhost'), '127.0.0.1')).toEqual([at('target')]);
+    for (const [host, bound] of [
+      ['127.0.0.2', '127.0.0.1'],
+      ['127.0.0.1', '10.0.0.5'],
+      ['::1', '0.0.0.0'],
+      ['10.0.0.5', '::'],
+    ] as const)
+      expect([host, bound, listening(to(host), bound)]).toEqual([host, bound, []]);
+  });
+
+  test('X03: a chain to another listener, a name, and what is reached through somebody else are no loops', () => {
+    const chain = [web({ action: to('127.0.0.1', 8081) }), web({ name: 'b', match: { ports: 8081 } })];
+    expect(complaints({ routes: chain })).toEqual([]);
+    expect(listening(to('app.internal', 'preserve'))).toEqual([]);
+    expect(listening({ ...to('127.0.0.1'), dialer: { type: 'socks5', host: 'h', port: 1080 } })).toEqual([]);
+    expect(complaints({ routes: [web({ match: { ports: 0 }, action: to('127.0.0.1', 'preserve') })] })).toEqual([]);
+  });
+});
+
 describe('how they are reached', () => {
   test('P01: the PROXY header that goes out; true is version 1', () => {
     const sent = (sendProxyProtocol: unknown) => actionOf({ ...forward, sendProxyProtocol }).proxyHeader;

@@ -218,6 +218,48 @@ describe('secrets', () => {
     for (let line = 1; line <= 8; line += 1) expect(codeFrame(visibleLines(text), line, 1)).not.toContain('hunter2');
     expect(codeFrame(visibleLines(text), 8, 1)).toContain('c: 3');
   });
+
+  /** The line as it is shown, and the character above the caret. */
+  const shown = (line: string, at: string): readonly [string, string] => {
+    const [text = '', caret = ''] = codeFrame(visibleLines(line), 1, line.indexOf(at) + 1).split('\n');
+    return [text.slice(8), text[caret.indexOf('^')] ?? ''];
+  };
+
+  test('X05: only the value of a secret is hidden where its end is sure, and the caret stays where it points', () => {
+    expect(shown('{ hashBy: "cookie:sid", y: 1 }', '1')).toEqual(['{ hashBy: "cookie:sid", y: 1 }', '1']);
+    expect(shown('hashBy: cookie:sid', 'sid')).toEqual(['hashBy: cookie:sid', 's']);
+    const tls = 'tls: { certificate: { cert: ./c.pem, key: ./a-long-name-of-a-key.pem }, minVersion: 9 }';
+    const hidden = tls.replace('./a-long-name-of-a-key.pem ', '[hidden] ');
+    expect(shown(tls, '9')).toEqual([hidden.replace('[hidden] }', '[hidden]}'), '9']);
+    expect(shown('{"password": "hun\\"ter,2", "b": 9}', '9')).toEqual(['{"password": [hidden], "b": 9}', '9']);
+    expect(shown("{ username: ann, password: 'hun''ter, 2', b: 9 }", '9')).toEqual([
+      '{ username: [hidden], password: [hidden], b: 9 }',
+      '9',
+    ]);
+    expect(shown(`${tls.slice(0, -2)}, ciphers: ${'x'.repeat(200)}, servername: 7 }`, '7')[1]).toBe('7');
+  });
+
+  test.each([
+    'password: hunter2 # }, x',
+    'a: password: hunter2, x',
+    '{"a":"b" "password":"hunter2"}',
+    '"password: hunter2, b: 1',
+    '"password:hunter2, b: 1',
+    '{ password:hunter2 }',
+    '- password:hunter2',
+    '{ password: "a" hunter2 }',
+    '{ password: "a, hunter2',
+    '{ password: a"b, hunter2 }',
+    '{ password: [a, hunter2], b: 1 }',
+    '{ password: { a: 1, b: hunter2 }, c: 1 }',
+    '{ password: &x hunter2, c: 1 }',
+    '{ authentication: { credentials: [{ username: a, password: b }], x: hunter2 } }',
+    '{ key: k, cert: "-----BEGIN PRIVATE KEY-----hunter2" }',
+    '{ key: k, store: "redis://a:hunter2@h" }',
+    '{ store: "redis://a:hunter2@h", key: k }',
+  ])('X05: a frame does not show the secret of %s', (line) => {
+    expect(codeFrame(visibleLines(`${line}\nb: 1`), 2, 1)).not.toContain('hunter2');
+  });
 });
 
 function bigintSafe(_: string, value: unknown): unknown {

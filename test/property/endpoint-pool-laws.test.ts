@@ -159,6 +159,27 @@ describe('caps and the queue of a pool', () => {
   });
 });
 
+test('who waits is told when all that is left is what it has tried already, though that is there', async () => {
+  const policy = { ...poolOf([]).policy, breaker: { ...breaker, failures: 1 } };
+  const two = [
+    addressEntry('10.0.0.1', 80, { maxConnections: 1 }),
+    addressEntry('10.0.0.2', 80, { maxConnections: 1 }),
+  ];
+  const rig = await started(poolOf(two, { policy, waitersMax: 9 }));
+  const waiting = rig.client();
+  waiting.dial();
+  waiting.abort();
+  const [one, other] = dialAll(rig, 2).toSorted((less, more) =>
+    `${less.target?.host}`.localeCompare(`${more.target?.host}`),
+  );
+  one?.succeed();
+  waiting.dial();
+  expect([waiting.last, waiting.wait()]).toEqual(['full', true]);
+  other?.fail();
+  expect([waiting.granted, waiting.last]).toEqual([1, 'none']);
+  rig.pools.stop();
+});
+
 describe('checks', () => {
   const checked = (more: Partial<PoolPlan> = {}) =>
     poolOf([addressEntry('10.0.0.1', 80), addressEntry('10.0.0.2', 80)], {
@@ -200,6 +221,42 @@ describe('checks', () => {
       rig.pools.stop();
     },
   );
+
+  test('drain: who was asked to finish is cut when the time for it is over, unless the endpoint is well again', async () => {
+    const policy = { ...poolOf([]).policy, checks: { ...checks, rise: 1 }, drainMs: 8_000 };
+    const rig = await started(checked({ onEndpointDown: 'drain', policy }));
+    const clients = dialAll(rig, 2);
+    for (const client of clients) client.succeed();
+    for (const host of ['10.0.0.1', '10.0.0.2']) rig.health.set(host, 'refuses');
+    rig.clock.advance(3_000);
+    expect(clients.map(({ lost }) => lost.length)).toEqual([1, 1]);
+    rig.health.set('10.0.0.2', 'well');
+    rig.clock.advance(9_000);
+    const cut = 'kill: the endpoint 10.0.0.1:80 of db: the time to drain is over';
+    expect(clients.map(({ lost }) => lost.slice(1))).toEqual([[cut], []]);
+    rig.pools.stop();
+    expect(rig.clock.armedCount).toBe(0);
+  });
+
+  test('a check that could not be made changes nothing, and is not the last one', async () => {
+    const rig = await started(checked());
+    rig.clock.advance(10);
+    const find = () => rig.pools.status().find(({ name }) => name === '10.0.0.1:80');
+    const check = (shortage: string | null, health: 'well' | 'refuses') => {
+      rig.shortage = shortage;
+      rig.health.set('10.0.0.1', health);
+      rig.clock.advance(1_001);
+      return find()?.state;
+    };
+    // Two in a row bring it down, and two bring it up again, whatever could not be asked in between.
+    expect([check(null, 'refuses'), check('EMFILE', 'refuses')]).toEqual(['UP', 'UP']);
+    expect(find()?.lastCheck?.detail).toContain('ECONNREFUSED');
+    expect(check(null, 'refuses')).toBe('DOWN');
+    expect([check(null, 'well'), check('EMFILE', 'well')]).toEqual(['DOWN', 'DOWN']);
+    expect(find()?.lastCheck).toMatchObject({ passed: true, detail: 'connected' });
+    expect(check(null, 'well')).toBe('UP');
+    rig.pools.stop();
+  });
 
   test('a shortage of this machine brings no endpoint down', async () => {
     const plan = checked();
@@ -309,6 +366,20 @@ describe('names', () => {
     expect(hostsOf).toContain('c.example');
     for (const client of dialAll(rig, 8)) client.fail();
     expect(new Set(dialAll(rig, 4).map(({ target }) => target?.host))).toEqual(new Set(['b.example']));
+    rig.pools.stop();
+  });
+
+  test('SRV records: where those of the lowest priority are full, the next ones serve, and nobody waits', async () => {
+    const service = { source: { kind: 'service', name: '_db._tcp.example' }, weight: 1, maxConnections: 1 } as const;
+    const record = (host: string, priority: number) => ({ host, port: 5432, priority, weight: 1 });
+    const rig = await started(poolOf([service], { waitersMax: 9 }), (one) => {
+      one.answer = { kind: 'services', services: [record('b.example', 10), record('a.example', 5)], ttlMs: null };
+    });
+    const clients = dialAll(rig, 3);
+    expect(clients.map(({ target }) => target?.host)).toEqual(['a.example', 'b.example', undefined]);
+    expect([clients[2]?.last, clients[2]?.wait()]).toEqual(['full', true]);
+    clients[1]?.release();
+    expect(clients[2]?.target?.host).toBe('b.example');
     rig.pools.stop();
   });
 });

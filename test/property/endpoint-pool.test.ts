@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PoolPlan } from '../../src/routing/pool-plan.ts';
 import { runs, seed } from '../support/fuzz.ts';
-import { addressEntry, nameOf, poolOf, PoolRig, type Health } from '../support/pool-rig.ts';
+import { addressEntry, keyOf, poolOf, PoolRig, type Health } from '../support/pool-rig.ts';
 
 const checks = { intervalMs: 1_000, timeoutMs: 300, rise: 2, fall: 2 };
 const breaker = { failures: 2, openForMs: 4_000, openForMaxMs: 30_000 };
@@ -114,20 +114,20 @@ function dial(rig: PoolRig, number: number): void {
 /** What is not as it must be, after everything that happens; null where all is well. */
 function problemOf(rig: PoolRig, { waitersMax }: PoolPlan): string | null {
   const status = rig.pools.status();
-  for (const { name, connections, connectionsMax } of status) {
-    if (connections !== rig.usesOf(name)) return `${name} counts ${connections} of ${rig.usesOf(name)} uses`;
+  for (const { name, address, connections, connectionsMax } of status) {
+    if (connections !== rig.usesOf(address)) return `${name} counts ${connections} of ${rig.usesOf(address)} uses`;
     if (connections > (connectionsMax ?? Infinity)) return `${name} is past its cap`;
   }
   const waiting = rig.clients.filter(({ isWaiting }) => isWaiting);
   if (waiting.length > waitersMax) return 'more wait than may';
   for (const { failedAt } of waiting) {
-    for (const { name, state, connections, connectionsMax } of status) {
-      const isFree = state === 'UP' && !failedAt.has(name) && connections < (connectionsMax ?? Infinity);
+    for (const { name, address, state, connections, connectionsMax } of status) {
+      const isFree = state === 'UP' && !failedAt.has(keyOf(address)) && connections < (connectionsMax ?? Infinity);
       if (isFree) return `somebody waits although ${name} is free`;
     }
   }
   const again = rig.clients.find(({ use, isConnected, failedAt, target }) => {
-    return use !== null && !isConnected && failedAt.has(nameOf(target));
+    return use !== null && !isConnected && failedAt.has(keyOf(target));
   });
   return again === undefined ? null : 'an endpoint that failed was tried again';
 }

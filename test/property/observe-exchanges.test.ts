@@ -107,7 +107,7 @@ test('O04, L35: a failed exchange is one line of its connection’s levels with 
         { level: levelOfExchange(reason), fields, message: explainExchangeRecord(record).sentence },
       ]);
       expect(Object.keys(lines[0]?.fields ?? {})).toEqual(
-        'event exchangeId connectionId listener route client upstream protocol method authority requestPath status reason by state deadline limitMs configPath code cause interpreter durationMs path bytesIn bytesOut isReused'.split(
+        'event exchangeId connectionId listener route client upstream protocol method authority requestPath status reason by state deadline limitMs configPath code cause interpreter durationMs path bytesIn bytesOut isReused clientIp attempts'.split(
           ' ',
         ),
       );

@@ -50,7 +50,7 @@ test('rule 12: every closed connection is one line with exactly the fields of th
       const { timeline: _timeline, ...fields } = record;
       expect(lines[0]?.fields).toEqual(fields);
       expect(Object.keys(lines[0]?.fields ?? {})).toEqual(
-        'event connectionId listener route client upstream protocol reason by state deadline limitMs configPath code cause interpreter durationMs path bytesIn bytesOut serverName tls peer proxyHeader uniqueId'.split(
+        'event connectionId listener route client upstream protocol reason by state deadline limitMs configPath code cause interpreter durationMs path bytesIn bytesOut serverName tls peer proxyHeader uniqueId attempts'.split(
           ' ',
         ),
       );
@@ -245,13 +245,21 @@ test('what an async subscriber rejects with is contained, also in its end', asyn
 test('the cap is told whatever the logger does, and warned of only where it falls short of a number that was asked for', () => {
   const told = (maxConnections: number, configured: number, logLevel: 'debug' | 'info' = 'debug'): Line[] => {
     const { observation, lines } = observed({ logLevel, maxConnectionsDefault });
-    observation.announce({ event: 'limits.derived', maxConnections, configured, openFiles: 1024 });
+    const places = { places: 5, configuredPlaces: 5 };
+    observation.announce({ event: 'limits.derived', maxConnections, configured, ...places, openFiles: 1024 });
     return lines;
   };
   expect(told(500, 500)).toEqual([
     {
       level: 'debug',
-      fields: { event: 'limits.derived', maxConnections: 500, configured: 500, openFiles: 1024 },
+      fields: {
+        event: 'limits.derived',
+        maxConnections: 500,
+        configured: 500,
+        places: 5,
+        configuredPlaces: 5,
+        openFiles: 1024,
+      },
       message: 'maxConnections is 500',
     },
   ]);

@@ -46,6 +46,7 @@ export function closedSample(connectionId: string, reason: CloseReason = 'comple
     peer: null,
     proxyHeader: null,
     uniqueId: null,
+    attempts: 1,
     timeline: [
       { state: 'ACCEPTED', ms: 0.2, event: 'admission.granted' },
       { state: 'ESTABLISHED', ms: 12.3, event: 'splice.flushed' },
@@ -79,6 +80,7 @@ export function exchangeSample(
     requestPath: '/v1/users',
     status: reason === 'completed' ? 200 : 502,
     isReused: false,
+    clientIp: '127.0.0.1',
     ...changes,
   };
 }

@@ -16,7 +16,7 @@ interface Step {
   readonly kind: 'come' | 'comeImpatiently' | 'release' | 'leave';
   readonly ip: string;
   readonly which: number;
-  /** What a waiter does at once when it is granted. */
+  /** What a waiter does at once when it is granted, or has lost its place. */
   readonly reaction: 'keeps' | 'releases' | 'sendsAnotherAway' | 'makesWay' | 'comesAgain';
 }
 
@@ -60,6 +60,18 @@ class Visitor implements RouteWaiter {
     this.claim = claim;
     this.#world.obeysCaps();
     if (this.#step.reaction === 'releases') this.release();
+    this.#react();
+  }
+
+  /** Its place is another's before it hears of it, so coming again at once is of no use. */
+  lost(): void {
+    expect(this.state).toBe('waits');
+    this.state = 'lost';
+    if (this.#step.reaction === 'releases') this.#world.having[0]?.release();
+    this.#react();
+  }
+
+  #react(): void {
     if (this.#step.reaction === 'sendsAnotherAway') this.#world.waiting[0]?.go();
     if (this.#step.reaction === 'makesWay') {
       // Whoever comes next has the place, and does not know of it yet.
@@ -67,11 +79,6 @@ class Visitor implements RouteWaiter {
       for (const one of this.#world.waiting) one.go();
     }
     if (this.#step.reaction === 'comesAgain') this.#world.come({ ...this.#step, reaction: 'keeps' });
-  }
-
-  lost(): void {
-    expect(this.state).toBe('waits');
-    this.state = 'lost';
   }
 
   release(): void {
@@ -92,6 +99,7 @@ class World {
   readonly plan: AdmissionPlan;
   readonly #route: RoutePlan;
   readonly #admission = new RouteAdmission(new StepClock());
+  #depth = 0;
 
   constructor(plan: Partial<AdmissionPlan>) {
     this.#route = routeWith(plan);
@@ -110,7 +118,9 @@ class World {
     const visitor = new Visitor(this, step, this.visitors.length);
     const waits = step.kind === 'comeImpatiently' ? null : visitor;
     const before = this.waiting;
+    this.#depth += 1;
     const answer = this.#admission.claim(this.#route, step.ip, 'connection', waits);
+    this.#depth -= 1;
     if (answer.kind === 'admitted') {
       visitor.state = 'has';
       visitor.claim = answer.claim;
@@ -118,6 +128,10 @@ class World {
     if (answer.kind === 'waits') visitor.leave = () => answer.leave();
     if (answer.kind === 'refused') visitor.state = 'gone';
     else this.visitors.push(visitor);
+    // It may have had a place, and lost it to somebody whom another one sent when it was told.
+    if (answer.kind === 'refused' && answer.cause.includes('others have fewer')) return answer;
+    // Somebody who has a place is not known here before it has its answer.
+    if (this.#depth > 0) return answer;
     if (answer.kind === 'refused' && waits !== null && this.#mayOpen) this.#isFairTo(visitor, before);
     return answer;
   }
@@ -191,6 +205,39 @@ describe('C04, C07: the places of a route', () => {
       });
     return { told, come };
   };
+
+  test('C05: a place in the queue is another’s before whoever lost it hears of it, whatever that does then', () => {
+    const admission = new RouteAdmission(new StepClock());
+    const route = routeWith({ maxConnections: 1, waitersMax: 3 });
+    const again: string[] = [];
+    const come = (ip: string, lost: () => void = () => undefined) =>
+      admission.claim(route, ip, 'connection', { granted: () => undefined, lost });
+    come('10.0.0.9');
+    const comesAgain = () => again.push(come('10.0.0.1').kind);
+    for (let at = 0; at < 3; at += 1) come('10.0.0.1', comesAgain);
+    expect(come('10.0.0.2').kind).toBe('waits');
+    expect(again).toEqual(['refused']);
+  });
+
+  test('C05: whose turn it is while others are told is answered so, and told nothing', () => {
+    const admission = new RouteAdmission(new StepClock());
+    const route = routeWith({ maxConnections: 1, waitersMax: 3 });
+    const told: string[] = [];
+    const leaves: (() => void)[] = [];
+    const come = (ip: string, lost: () => void = () => undefined) => {
+      const answer = admission.claim(route, ip, 'connection', { granted: () => void told.push(ip), lost });
+      if (answer.kind === 'waits') leaves.push(() => answer.leave());
+      return answer;
+    };
+    const first = come('10.0.0.9');
+    const allGo = () => {
+      for (const leave of leaves) leave();
+      if (first.kind === 'admitted') first.claim.release();
+    };
+    for (let at = 0; at < 3; at += 1) come('10.0.0.1', allGo);
+    expect(come('10.0.0.2').kind).toBe('admitted');
+    expect(told).toEqual([]);
+  });
 
   test('C05: addresses have their turn one after the other, and nobody fills the queue for others', () => {
     const { told, come } = queued({ maxConnections: 3, waitersMax: 4 });
@@ -273,6 +320,14 @@ describe('X09: the rates of a route', () => {
       'admitted',
       'refused',
     ]);
+  });
+
+  test('X09: what has no address is counted by no cap and no rate by address, but by all others', () => {
+    const rates = [rate('connections', 'ip', 1)];
+    const route = routeWith({ maxConnections: 3, maxConnectionsPerIp: 1, rates });
+    const admission = new RouteAdmission(new StepClock());
+    const kinds = Array.from({ length: 4 }, () => admission.claim(route, '', 'connection', null).kind);
+    expect(kinds).toEqual(['admitted', 'admitted', 'admitted', 'refused']);
   });
 
   test('X09, P07: IPv6 clients are counted by their /64, and what is no address takes no more room than one', () => {

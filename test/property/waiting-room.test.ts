@@ -58,7 +58,7 @@ class World {
   come({ door: at, reaction }: Step): void {
     const visitor: Visitor = { number: this.visitors.length, door: this.doors[at], reaction, state: 'waits' };
     if (this.room.tryClaim(visitor.door)) visitor.state = 'has';
-    else if (this.room.hasPlaceAt(visitor.door)) this.room.wait(visitor.door, visitor);
+    else if (this.room.hasPlaceAt(visitor.door)) this.room.wait(visitor.door, visitor, '10.0.0.1');
     else return;
     this.visitors.push(visitor);
   }
@@ -136,11 +136,49 @@ describe('C05, C07: the waiting room', () => {
       [wide, 'w1'],
       [wide, 'w2'],
     ] as const)
-      room.wait(door, name);
+      room.wait(door, name, '10.0.0.1');
     room.release(wide);
     room.release(narrow);
     room.release(wide);
     expect(told).toEqual(['w1', 'n1', 'w2']);
+  });
+
+  test('C05: a full room is shared between addresses, and nobody goes where that would not make a place', () => {
+    const room = new WaitingRoom<string>({ maxConnections: 2, waitersMax: 4 }, () => undefined);
+    const wide = new Door({ maxConnections: null, waitersMax: 0 });
+    const narrow = new Door({ maxConnections: 1, waitersMax: 3 });
+    for (const door of [narrow, wide]) expect(room.tryClaim(door)).toBe(true);
+    for (const name of ['n1', 'n2', 'n3']) room.wait(narrow, name, '10.0.0.1');
+    expect([room.victimFor(narrow, '10.0.0.1'), room.victimFor(narrow, '10.0.0.2')]).toEqual([null, 'n3']);
+    room.wait(wide, 'w1', '10.0.0.3');
+    expect(room.victimFor(wide, '10.0.0.2')).toBe('n3');
+    room.leave('n3');
+    expect(room.hasPlaceAt(narrow) && room.hasPlaceAt(wide)).toBe(true);
+    // With two left, another one would have as many.
+    room.wait(wide, 'w2', '10.0.0.2');
+    expect(room.victimFor(wide, '10.0.0.4')).toBe(null);
+  });
+
+  test('C05: whose door is full sends nobody away who has no place at it', () => {
+    const room = new WaitingRoom<string>({ maxConnections: 2, waitersMax: 3 }, () => undefined);
+    const [narrow, wide] = [
+      new Door({ maxConnections: 1, waitersMax: 0 }),
+      new Door({ maxConnections: null, waitersMax: 0 }),
+    ];
+    for (const door of [narrow, wide]) room.tryClaim(door);
+    for (const name of ['w1', 'w2', 'w3']) room.wait(wide, name, '10.0.0.1');
+    expect([room.victimFor(wide, '10.0.0.2'), room.victimFor(narrow, '10.0.0.2')]).toEqual(['w3', null]);
+  });
+
+  test('C05: where two caps have no place left, only somebody who has a place of both goes', () => {
+    const room = new WaitingRoom<string>({ maxConnections: 2, waitersMax: 1 }, () => undefined);
+    const narrow = new Door({ maxConnections: 1, waitersMax: 3 });
+    const wide = new Door({ maxConnections: null, waitersMax: 0 });
+    room.tryClaim(narrow);
+    for (const name of ['n1', 'n2', 'n3']) room.wait(narrow, name, '10.0.0.1');
+    room.tryClaim(wide);
+    room.wait(wide, 'w1', '10.0.0.3');
+    expect(room.victimFor(narrow, '10.0.0.2')).toBe(null);
   });
 
   test('C05: whose door came first has no advantage from it', () => {
@@ -156,7 +194,7 @@ describe('C05, C07: the waiting room', () => {
       [two, 'second'],
       [one, 'third'],
     ] as const)
-      room.wait(door, name);
+      room.wait(door, name, '10.0.0.1');
     for (const door of [one, one, two]) room.release(door);
     expect(told).toEqual(['first', 'second', 'third']);
   });

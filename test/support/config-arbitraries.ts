@@ -11,9 +11,15 @@ export const durationMs = fc.integer({ min: 1, max: deadlineMsMax });
 const duration = fc.oneof(durationMs, durationMs.map(formatDuration));
 const endless = fc.oneof(duration, fc.constant('infinite'));
 const host = fc.constantFrom('127.0.0.1', '::1', 'localhost', 'app.internal', '[::1]');
-const port = fc.oneof(fc.integer({ min: 1, max: 65_535 }), fc.integer({ min: 1, max: 65_535 }).map(String));
+/** None that a route listens on: a target there might lead back to it. */
+const away = fc.integer({ min: 2_000, max: 65_535 });
+const port = fc.oneof(away, away.map(String));
 const unix = fc.record({ unix: fc.constantFrom('/run/a.sock', './b.sock') });
-const target = fc.oneof(fc.record({ host, port: fc.oneof(port, fc.constant('preserve')) }), unix);
+const target = fc.oneof(
+  fc.record({ host, port }),
+  fc.record({ host: fc.constantFrom('app.internal', '10.0.0.9'), port: fc.constant('preserve') }),
+  unix,
+);
 const dialer = fc.constantFrom(
   { type: 'direct' },
   { type: 'tls', verify: 'false' },
@@ -218,6 +224,18 @@ const health = fc.oneof(
   ),
 );
 const endpoint = fc.oneof(fc.record({ host, port }), unix, fc.constant({ srv: '_db._tcp.example.internal' }));
+
+/** `drain` is for endpoints that a name stops leading to, and for those that are drained when they are down. */
+function mayDrain({
+  endpoints,
+  onEndpointDown,
+}: {
+  readonly endpoints: readonly object[];
+  readonly onEndpointDown?: string;
+}): boolean {
+  return onEndpointDown === 'drain' || endpoints.some((one) => 'srv' in one);
+}
+
 const pools = fc
   .record(
     {
@@ -240,7 +258,7 @@ const pools = fc
     },
     { requiredKeys: ['endpoints', 'health'] },
   )
-  .map((db) => ({ db }));
+  .map(({ drain, ...db }) => ({ db: drain === undefined || !mayDrain(db) ? db : { ...db, drain } }));
 
 /** What a route asks for and what it does, of the same layer. */
 const matter = fc.oneof(fc.tuple(criteria, body), fc.tuple(httpCriteria, httpBody));

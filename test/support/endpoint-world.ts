@@ -63,9 +63,18 @@ function told(before: Told, input: string, policy: EndpointPolicy): Told {
   }
   if (input === 'drain.requested') return { ...it, state: 'DRAINING', isChecking: false };
   if (input === 'after interval') return { ...it, isChecking: true };
-  if (it.isChecking && input === 'check.passed') return passed(it, policy);
-  if (it.isChecking && (input === 'check.failed' || input === 'after check')) return failed(it, policy);
+  if (it.isChecking && isOfChecks(input)) return checked(it, input, policy);
   return isUp(it) ? toldOfDials(it, input, policy) : toldOfTrials(it, input, policy);
+}
+
+function isOfChecks(input: string): boolean {
+  return input.startsWith('check.') || input === 'after check';
+}
+
+function checked(it: Told, input: string, policy: EndpointPolicy): Told {
+  if (input === 'check.skipped')
+    return { ...it, state: it.state === 'JOINING' ? 'SETTLED' : it.state, isChecking: false };
+  return input === 'check.passed' ? passed(it, policy) : failed(it, policy);
 }
 
 function passed(it: Told, policy: EndpointPolicy): Told {

@@ -8,6 +8,7 @@ import type { Candidate, Candidates, DialSubject, EndpointUse } from '../../src/
 import type { EndpointEvent } from '../../src/io/endpoints/endpoint-events.ts';
 import { EndpointPools } from '../../src/io/endpoints/endpoint-pools.ts';
 import type { EndpointAnswer, EndpointQuestion } from '../../src/io/endpoints/endpoint-resolver.ts';
+import type { Address } from '../../src/io/leg.ts';
 import { createLedger } from '../../src/io/ledger.ts';
 import type { Target } from '../../src/routing/plan.ts';
 import type { EndpointPlan, PoolPlan } from '../../src/routing/pool-plan.ts';
@@ -54,6 +55,8 @@ export class PoolRig {
   shortage: string | null = null;
   /** What a name is answered; null = it is not. */
   answer: EndpointAnswer | null = null;
+  /** By name, where names are answered differently, or later. */
+  readonly answers = new Map<string, EndpointAnswer | Promise<EndpointAnswer>>();
   readonly asked: EndpointQuestion[] = [];
   readonly ledger = createLedger(this.clock.network, { trouble: () => undefined });
   readonly plan: PoolPlan;
@@ -76,21 +79,24 @@ export class PoolRig {
       resolver: {
         resolve: (question) => {
           this.asked.push(question);
-          const { answer } = this;
+          const answer = this.answers.get(question.name) ?? this.answer;
           return answer === null ? Promise.reject(new Error('not today')) : Promise.resolve(answer);
         },
         stop: () => undefined,
       },
       tell: (event) => this.events.push(event),
+      report: ({ message }) => {
+        throw new Error(message);
+      },
       closed: ({ host }) => this.left.push(host),
       dialerOf: () => network.dial,
       checkHeaderOf: () => null,
     });
   }
 
-  /** Uses that were given and have not been given back, by the endpoint's name. */
-  usesOf(name: string): number {
-    return this.clients.filter((client) => client.use !== null && nameOf(client.target) === name).length;
+  /** Uses of it that were given and have not been given back. */
+  usesOf(target: Address): number {
+    return this.clients.filter((client) => client.use !== null && client.target === target).length;
   }
 
   client(host = '192.0.2.7'): RigClient {
@@ -172,7 +178,7 @@ export class RigClient implements DialSubject {
   fail(): void {
     // A connection that ends is no dial that failed.
     if (this.isConnected) return this.release();
-    this.failedAt.add(nameOf(this.target));
+    this.failedAt.add(keyOf(this.target));
     this.use?.told('failed');
     return this.release();
   }
@@ -184,7 +190,7 @@ export class RigClient implements DialSubject {
 
   release(): void {
     const { use } = this;
-    if (use !== null && !this.isConnected) this.failedAt.add(nameOf(this.target));
+    if (use !== null && !this.isConnected) this.failedAt.add(keyOf(this.target));
     this.use = null;
     this.isConnected = false;
     use?.release();
@@ -210,9 +216,9 @@ export class RigClient implements DialSubject {
   }
 }
 
-export function nameOf(target: Target | null): string {
-  if (target === null) return '';
-  return target.host.startsWith('unix:') ? target.host : `${target.host}:${target.port}`;
+/** Two names that lead to one address are two endpoints. */
+export function keyOf(target: Target | null): string {
+  return target === null ? '' : `${target.host}:${target.port} ${target.serverName ?? ''}`;
 }
 
 /** So many newcomers, each with its answer. */

@@ -104,7 +104,7 @@ const laws: Readonly<Record<string, Law>> = {
       'node:net': ['io/socket.ts', 'io/listener.ts', 'io/direct-handles.ts'],
       // The names of error numbers, for writes past a stream.
       'node:util': ['io/direct-handles.ts'],
-      'node:tls': ['io/tls/tls-socket.ts', 'io/tls/contexts.ts', 'io/tls/verification.ts'],
+      'node:tls': ['io/tls/tls-socket.ts', 'io/tls/contexts.ts', 'io/tls/verification.ts', 'io/tls/common-name.ts'],
       'node:dns/promises': ['io/resolver.ts', 'io/endpoints/endpoint-resolver.ts'],
       'node:fs/promises': ['io/fd-limit.ts', 'io/authentication/htpasswd-files.ts', 'io/tls/material-files.ts'],
       'node:stream': ['io/socket-like.ts', 'io/http/http2-transport.ts'],

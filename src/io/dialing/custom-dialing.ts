@@ -2,7 +2,8 @@
  * A dialer of the embedding program's, and what it answers made into what a dialer here emits.
  *
  * Decides: what is believed. It may answer an Observable of a leg, a Duplex, or a promise of either. What
- * throws, or is none of these, is a failed handler, and is reported; what rejects is a failed dial, as its code says.
+ * throws, or is none of these, is a failed handler, and is reported, also when it is told that nobody wants it any more; what
+ * rejects is a failed dial, as its code says. A stream that agrees on TLS is no connection before the handshake is done.
  * Must never do: keep what comes after the dial was aborted (it is let go at once), or wait; how long a dial may take is
  * the chart's. Read first: `../dialer.ts`.
  */
@@ -13,6 +14,7 @@ import { dialFailureOf, type DialFailure, type Dialer, type DialWatch, type Endp
 import { DuplexLeg, namesOf } from '../duplex-leg.ts';
 import { isLeg, type Leg } from '../leg.ts';
 import type { LegPorts } from '../leg-base.ts';
+import { fromSource } from './source-address.ts';
 import { causeOf, closedSilently, codeOf } from '../os-codes.ts';
 
 export function customDialer(dial: CustomDial, ports: LegPorts): Dialer {
@@ -31,6 +33,7 @@ class CustomDialing implements DialWatch {
   /** A socket that was brought before it was connected. */
   #connecting: Duplex | null = null;
   #watch: DialWatch | null = null;
+  #sourceAddress: string | undefined;
   /** True exactly when a leg was handed over, the failure told, or the dial aborted. */
   #isOver = false;
 
@@ -41,6 +44,7 @@ class CustomDialing implements DialWatch {
 
   start(dial: CustomDial, endpoint: Endpoint, watch: DialWatch): void {
     this.#watch = watch;
+    this.#sourceAddress = endpoint.sourceAddress;
     try {
       const answer: unknown = Reflect.apply(dial, undefined, [endpoint, watchOf(this)]);
       this.#answered(answer);
@@ -49,13 +53,15 @@ class CustomDialing implements DialWatch {
     }
   }
 
+  /** Also the end of a dial that succeeded. Nothing of what is let go may throw at whoever ends the dial. */
   abort(): void {
     this.#isOver = true;
     this.#watch = null;
-    this.#dialing?.unsubscribe();
+    const [dialing, connecting] = [this.#dialing, this.#connecting];
     this.#dialing = null;
-    this.#connecting?.destroy();
     this.#connecting = null;
+    if (dialing !== null) this.#contained(() => dialing.unsubscribe());
+    if (connecting !== null) this.#contained(() => connecting.destroy());
   }
 
   /** Whoever says so after the end, or twice, is not heard. */
@@ -82,28 +88,28 @@ class CustomDialing implements DialWatch {
         this.#blame(error);
       }
     };
-    Promise.resolve(answer).then(arrived, (error: unknown) => this.#fail(dialFailureOf(error)));
+    Promise.resolve(answer).then(arrived, (error: unknown) => this.#fail(this.#failureOf(error)));
   }
 
   #listen(answer: Observable<unknown>): void {
     const dialing = answer.subscribe({
       next: (value) => this.#dialled(value),
-      error: (error: unknown) => this.#fail(dialFailureOf(error)),
+      error: (error: unknown) => this.#fail(this.#failureOf(error)),
       complete: () => {
         if (this.#connecting === null) this.#blame(new TypeError('the dialer ended without a leg'));
       },
     });
-    if (this.#isOver) dialing.unsubscribe();
-    else this.#dialing = dialing;
+    this.#dialing = dialing;
+    if (this.#isOver) this.abort();
   }
 
   /** Too late, or once more: it is let go. */
   #dialled(value: unknown): void {
     if (isLeg(value)) {
-      if (this.#isOver) value.reset();
+      if (this.#isOver) this.#contained(() => value.reset());
       else this.#handOver(value);
     } else if (isDuplex(value)) {
-      if (this.#isOver) letGo(value);
+      if (this.#isOver) this.#contained(() => letGo(value));
       else if (isConnecting(value)) this.#awaitConnection(value);
       else this.#handOver(new DuplexLeg(value, 'upstream', this.#ports, namesOf(value)));
     } else {
@@ -113,16 +119,19 @@ class CustomDialing implements DialWatch {
 
   /** One more while one is awaited is let go, as one that comes too late. */
   #awaitConnection(socket: Duplex): void {
-    if (this.#connecting !== null) return letGo(socket);
+    if (this.#connecting !== null) return this.#contained(() => letGo(socket));
     this.#connecting = socket;
     // For good: an error that nobody listens for must never end the process.
-    socket.on('error', (error: unknown) => this.#brokeOff(socket, dialFailureOf(error)));
-    socket.once('close', () => this.#brokeOff(socket, dialFailureOf(closed)));
-    socket.once('connect', () => {
-      if (this.#connecting !== socket) return;
+    socket.on('error', (error: unknown) => this.#brokeOff(socket, this.#failureOf(error)));
+    socket.once('close', () => this.#brokeOff(socket, closed));
+    const ready = (): void => {
+      // `secure` comes of a certificate that is not believed as well; then the socket has been destroyed by now.
+      if (this.#connecting !== socket || socket.destroyed) return;
       this.#connecting = null;
       this.#handOver(new DuplexLeg(socket, 'upstream', this.#ports, namesOf(socket)));
-    });
+    };
+    if (isShakingHands(socket)) socket.once('secure', ready);
+    else socket.once('connect', ready);
     return undefined;
   }
 
@@ -140,9 +149,33 @@ class CustomDialing implements DialWatch {
 
   #blame(error: unknown): void {
     if (this.#isOver) return;
-    const cause = causeOf(error);
-    this.#ports.report({ event: 'handler.failed', connectionId: null, message: `a dialer failed: ${cause}` });
-    this.#fail({ reason: 'handler.failed', code: codeOf(error), cause, retryable: false });
+    this.#report(error);
+    this.#fail({
+      reason: 'handler.failed',
+      code: codeOf(error),
+      cause: causeOf(error),
+      retryable: false,
+      blame: 'here',
+    });
+  }
+
+  /** What is the embedder's may throw when it is let go: it is told, and that is all. */
+  #contained(letGoOfIt: () => void): void {
+    try {
+      letGoOfIt();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    const message = `a dialer failed: ${causeOf(error)}`;
+    this.#ports.report({ event: 'handler.failed', connectionId: null, message });
+  }
+
+  #failureOf(error: unknown): DialFailure {
+    const failure = dialFailureOf(error);
+    return this.#sourceAddress === undefined ? failure : fromSource(this.#sourceAddress, failure);
   }
 
   #fail(failure: DialFailure): void {
@@ -184,7 +217,14 @@ const closed: DialFailure = {
 
 /** True exactly for a socket that says so of itself. */
 function isConnecting(duplex: Duplex): boolean {
-  return Reflect.get(duplex, 'connecting') === true && !duplex.destroyed;
+  return !duplex.destroyed && (Reflect.get(duplex, 'connecting') === true || isShakingHands(duplex));
+}
+
+/** A TLSSocket that was made without `tls.connect` says for ever that it is securing; what the peer finished with tells. */
+function isShakingHands(duplex: Duplex): boolean {
+  if (Reflect.get(duplex, 'secureConnecting') !== true) return false;
+  const finished: unknown = Reflect.get(duplex, 'getPeerFinished');
+  return typeof finished !== 'function' || Reflect.apply(finished, duplex, []) === undefined;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -7,7 +7,7 @@
  * Must never do: fall back to an address of ours, which an upstream would take for the client's.
  * @see docs/guides/dialers.md
  */
-import type { DialFailure, Endpoint } from '../dialer.ts';
+import type { DialBlame, DialFailure, Endpoint } from '../dialer.ts';
 import { ipFamily } from '../socket.ts';
 import { isUnixHost } from '../unix-path.ts';
 
@@ -15,8 +15,9 @@ import { isUnixHost } from '../unix-path.ts';
 export function sourceProblem({ host, sourceAddress }: Endpoint): DialFailure | null {
   if (sourceAddress === undefined) return null;
   if (ipFamily(sourceAddress) === 0)
-    return refusal('the address of the client is not known, and the route preserves it');
-  if (isUnixHost(host)) return refusal('a UNIX socket has no source address, and the route preserves the client’s');
+    return refusal('client', 'the address of the client is not known, and the route preserves it');
+  if (isUnixHost(host))
+    return refusal('way', 'a UNIX socket has no source address, and the route preserves the client’s');
   return null;
 }
 
@@ -28,15 +29,23 @@ export function reachableFrom(sourceAddress: string | undefined, addresses: read
 
 export function noFamily(host: string, sourceAddress: string): DialFailure {
   return refusal(
+    'client',
     `the client has an IPv${ipFamily(sourceAddress)} address, which the route preserves, and ${host} has none of that family`,
   );
 }
 
 const refusals = new Set(['EADDRNOTAVAIL', 'EINVAL', 'EACCES', 'EPERM', 'ENETUNREACH']);
 
-/** What the system's own words do not say: what has to be set so that it can be done. */
-export function sourceCause(sourceAddress: string, code: string, cause: string): string {
-  if (!refusals.has(code)) return cause;
+/**
+ * A failure of a dial that set out from there. Where the kernel does not let it, that is no fault of the endpoint's, and the
+ * system's own words do not say what has to be set so that it can be done.
+ */
+export function fromSource(sourceAddress: string, failure: DialFailure): DialFailure {
+  if (!refusals.has(failure.code)) return failure;
+  return { ...failure, blame: 'client', cause: sourceCause(sourceAddress, failure.cause) };
+}
+
+function sourceCause(sourceAddress: string, cause: string): string {
   const ways =
     ipFamily(sourceAddress) === 6
       ? 'set net.ipv6.ip_nonlocal_bind=1 and route the answers to this machine (ip -6 route add local … dev lo)'
@@ -44,6 +53,6 @@ export function sourceCause(sourceAddress: string, code: string, cause: string):
   return `the kernel does not connect from ${sourceAddress} (${cause}): ${ways}, or send a PROXY header instead`;
 }
 
-function refusal(cause: string): DialFailure {
-  return { reason: 'upstream.unreachable', code: 'SALLYPORT_SOURCE_ADDRESS', cause, retryable: true };
+function refusal(blame: DialBlame, cause: string): DialFailure {
+  return { reason: 'upstream.unreachable', code: 'SALLYPORT_SOURCE_ADDRESS', cause, retryable: true, blame };
 }

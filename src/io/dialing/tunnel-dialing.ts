@@ -24,7 +24,8 @@ export function tunnelDialer(dial: Dialer, plan: TunnelPlan): Dialer {
   return (endpoint, watch) =>
     new Observable((subscriber) => {
       const talk = talkFor(plan, endpoint);
-      if ('kind' in talk) return subscriber.error(failureOf(plan, talk));
+      // The proxy was not even asked.
+      if ('kind' in talk) return subscriber.error({ ...failureOf(plan, talk), blame: 'way' } satisfies DialFailure);
       const dialing = new TunnelDial(subscriber, plan, talk);
       dialing.start(dial, watch);
       return () => dialing.abort();
@@ -47,8 +48,10 @@ function proxyText({ type, proxy }: TunnelPlan): string {
   return `the ${type === 'socks5' ? 'SOCKS' : 'HTTP'} proxy ${addressText(proxy)}`;
 }
 
+/** What another endpoint would not change is said of us or of the proxy itself, and not of this endpoint. */
 function failureOf(plan: TunnelPlan, { how, code, says, isRetryable: retryable }: TunnelRefusal): DialFailure {
-  return { reason: `upstream.${how}`, code, cause: `${proxyText(plan)} ${says}`, retryable };
+  const blame = retryable ? 'endpoint' : 'way';
+  return { reason: `upstream.${how}`, code, cause: `${proxyText(plan)} ${says}`, retryable, blame };
 }
 
 class TunnelDial {
@@ -148,12 +151,13 @@ class TunnelDial {
 
   broken(error: unknown): void {
     this.#leg?.reset();
-    this.#fail(dialFailureOf(error));
+    this.#fail({ ...dialFailureOf(error), blame: 'way' });
   }
 
   #end(leg: Leg): void {
     const cause = `${proxyText(this.#plan)} ended the connection before it answered`;
-    this.#refuse(leg, { reason: 'upstream.truncated', code: 'SALLYPORT_TUNNEL_ENDED', cause, retryable: true });
+    const code = 'SALLYPORT_TUNNEL_ENDED';
+    this.#refuse(leg, { reason: 'upstream.truncated', code, cause, retryable: true, blame: 'way' });
   }
 
   #refuse(leg: Leg, failure: DialFailure): void {
@@ -163,7 +167,7 @@ class TunnelDial {
 
   #proxyFailed(error: unknown): void {
     const failure = dialFailureOf(error);
-    this.#fail({ ...failure, cause: `${proxyText(this.#plan)}: ${failure.cause}` });
+    this.#fail({ ...failure, cause: `${proxyText(this.#plan)}: ${failure.cause}`, blame: 'way' });
   }
 
   #fail(failure: DialFailure): void {
@@ -193,5 +197,6 @@ class TunnelFacts extends Sink<LegFact> {
 }
 
 function brokenBy(plan: TunnelPlan, code: string, cause: string): DialFailure {
-  return { reason: dialReasonOf(code), code, cause: `${proxyText(plan)}: ${cause}`, retryable: isRetryable(code) };
+  const says = `${proxyText(plan)}: ${cause}`;
+  return { reason: dialReasonOf(code), code, cause: says, retryable: isRetryable(code), blame: 'way' };
 }

@@ -8,7 +8,7 @@ import type { Subscription } from 'rxjs';
 import { ResponseReader } from '../../protocols/http1/response-reader.ts';
 import type { CheckPlan } from '../../routing/pool-plan.ts';
 import { dialFailureOf, type Dialer, type Endpoint } from '../dialer.ts';
-import { isOwnShortage } from '../dial-outcome.ts';
+import { outcomeOf } from '../dial-outcome.ts';
 import { isLeg, type Leg, type LegFact } from '../leg.ts';
 import { expectationOf, type Expectation } from './expectation.ts';
 import { checkRequest } from './check-request.ts';
@@ -91,8 +91,8 @@ export class Checking {
   }
 
   #dialFailed(error: unknown): void {
-    const { code, cause } = dialFailureOf(error);
-    this.#over(isOwnShortage(code) ? 'unknown' : 'failed', `${code}: ${cause}`);
+    const failure = dialFailureOf(error);
+    this.#over(outcomeOf(failure) === 'abandoned' ? 'unknown' : 'failed', `${failure.code}: ${failure.cause}`);
   }
 
   #over(verdict: CheckVerdict, detail: string): void {

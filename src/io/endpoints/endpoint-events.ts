@@ -59,7 +59,7 @@ export interface EndpointStatus {
   readonly connectionsMax: number | null;
   /** Dials that failed since the last one that did not. */
   readonly failures: number;
-  /** Null before the first one has ended. `atMs`: since 1970. */
+  /** The last one that could be made; null before there was one. `atMs`: since 1970. */
   readonly lastCheck: CheckResult | null;
   /** When it may be tried again, since 1970; null unless it is ejected. */
   readonly ejectedUntilMs: number | null;

@@ -12,6 +12,7 @@ import type { PoolPlan } from '../../routing/pool-plan.ts';
 import type { DialSubject, EndpointUse } from '../candidates.ts';
 import type { Clock } from '../clock.ts';
 import type { Dialer, Endpoint } from '../dialer.ts';
+import type { Reports } from '../reports.ts';
 import type { EndpointEvent, EndpointStatus } from './endpoint-events.ts';
 import type { EndpointAnswer, EndpointResolver } from './endpoint-resolver.ts';
 import { exhaustedCause } from './exhausted.ts';
@@ -31,14 +32,17 @@ export interface EndpointPoolPorts {
   readonly random: () => number;
   readonly resolver: EndpointResolver;
   readonly tell: (event: EndpointEvent) => void;
-  /** Upstream connections to it that nobody uses are to be closed. */
-  readonly closed: (target: Target) => void;
+  readonly report: Reports['trouble'];
+  /** Upstream connections of that pool to it that nobody uses are to be closed. */
+  readonly closed: (target: Target, pool: PoolPlan) => void;
 }
 
-/** Who wants an endpoint, and the names of those that it has tried in vain, also of one that left and came back. */
+/** Who wants an endpoint, and the keys of those that it has tried in vain, also of one that left and came back. */
 export interface Wanting {
   readonly subject: DialSubject;
   readonly tried: Set<string>;
+  /** Where it wants to go and nowhere else, as long as that may be used; null = no matter where. */
+  preferred: Target | null;
 }
 
 export type Choice =
@@ -58,8 +62,10 @@ export class EndpointPool implements MemberOwner {
   readonly dial: Dialer;
   readonly #ports: EndpointPoolPorts;
   readonly #checkHeader: Uint8Array | null;
-  /** Those that are draining included. */
+  /** Those that are draining, and those that are remembered, included. */
   readonly #members = new Map<string, Member>();
+  /** Those that were not well when an answer left them out, with the place of its entry: its next answer decides. */
+  readonly #remembered = new Map<Member, number>();
   /** Each name, with the place of its entry. */
   readonly #watches = new Map<NameWatch, number>();
   /** What each entry of the plan stands for, in its order. */
@@ -74,6 +80,8 @@ export class EndpointPool implements MemberOwner {
   #shape = '';
   #isServing = false;
   #mustServeAgain = false;
+  /** True exactly when somebody who waits may have nothing left to wait for. */
+  #offersLess = false;
   #life: 'new' | 'running' | 'stopped' = 'new';
 
   /** @param checkHeader the PROXY header that goes before a check; null = none. */
@@ -92,7 +100,10 @@ export class EndpointPool implements MemberOwner {
     return this.#pending.size > 0 ? Infinity : this.#current.length;
   }
 
-  /** Resolves when every name has been answered, or has failed, once; null when there is nothing to wait for. */
+  /**
+   * Resolves as soon as there is an endpoint, or every name has been answered or has failed once; null when there is nothing
+   * to wait for.
+   */
   get firstAnswers(): Promise<void> | null {
     return this.#pending.size === 0 || this.#current.length > 0 ? null : this.#firstAnswers.promise;
   }
@@ -112,7 +123,7 @@ export class EndpointPool implements MemberOwner {
       this.#watches.set(watch, place);
       this.#pending.add(watch);
     }
-    this.#rebuild();
+    this.#rebuild(null);
     for (const watch of this.#watches.keys()) watch.start();
   }
 
@@ -125,17 +136,20 @@ export class EndpointPool implements MemberOwner {
     this.#firstAnswers.resolve();
     this.#current = [];
     for (const member of this.#members.values()) member.retire();
-    this.changed();
+    this.changed(true);
   }
 
-  choose({ subject, tried }: Wanting): Choice {
-    const untried = this.#current.filter((member) => member.isOffered && !tried.has(member.name));
+  /** Where those of the lowest priority are full, the next ones serve. */
+  choose({ subject, tried, preferred }: Wanting): Choice {
+    const untried = this.#current.filter((member) => member.isOffered && !tried.has(member.key));
     if (untried.length === 0) return { kind: 'none', cause: this.#whyNone(tried) };
-    const priority = Math.min(...untried.map((member) => member.priority));
+    const wanted = preferred === null ? undefined : untried.find(({ target }) => target === preferred);
+    if (wanted !== undefined) return given(wanted, wanted.take(subject, tried));
+    const priority = Math.min(...untried.filter((member) => member.hasPlace).map((member) => member.priority));
     const question: PickQuestion = {
       isEligible: (place) => {
         const member = this.#current[place];
-        return member !== undefined && isUsable(member, priority) && !tried.has(member.name);
+        return member !== undefined && isUsable(member, priority) && !tried.has(member.key);
       },
       shareOf: (place) => this.#current[place]?.share ?? 1,
       heldBy: (place) => this.#current[place]?.held ?? 0,
@@ -145,8 +159,7 @@ export class EndpointPool implements MemberOwner {
     };
     const place = this.#balancer.pick(question);
     const member = place === null ? undefined : this.#current[place];
-    const use = member?.take(subject, tried) ?? null;
-    return member === undefined || use === null ? { kind: 'full' } : { kind: 'endpoint', target: member.target, use };
+    return member === undefined ? { kind: 'full' } : given(member, member.take(subject, tried));
   }
 
   /** Answers what gives the place up; null where the queue is full or there is none. */
@@ -172,19 +185,26 @@ export class EndpointPool implements MemberOwner {
     if (this.#life === 'running') this.#ports.tell(event);
   }
 
+  broken(error: unknown): void {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#ports.report({ event: 'invariant.broken', connectionId: null, message });
+  }
+
   closed(target: Target): void {
-    this.#ports.closed(target);
+    this.#ports.closed(target, this.plan);
   }
 
   retired(member: Member): void {
-    if (this.#members.get(member.name) === member) this.#members.delete(member.name);
+    this.#remembered.delete(member);
+    if (this.#members.get(member.key) === member) this.#members.delete(member.key);
   }
 
   /**
    * Whoever waits and can be served is. What they do with it may free or take places in the middle of this, so that is
    * looked at afterwards, and never one inside the other.
    */
-  changed(): void {
+  changed(offersLess = false): void {
+    this.#offersLess ||= offersLess;
     this.#mustServeAgain = true;
     if (this.#isServing) return;
     this.#isServing = true;
@@ -198,10 +218,14 @@ export class EndpointPool implements MemberOwner {
     }
   }
 
+  /** Whoever waits is looked at each where some may have nothing left to wait for, else only as long as there is a place. */
   #serve(): void {
+    const offersLess = this.#offersLess;
+    this.#offersLess = false;
     for (const waiter of this.#waiters) {
-      const isHopeless = !this.#current.some((member) => member.isOffered);
-      if (!isHopeless && !this.#current.some((member) => member.isOffered && member.hasPlace)) return;
+      const hasPlace = this.#current.some((member) => member.isOffered && member.hasPlace);
+      if (!hasPlace && !offersLess) return;
+      if (!hasPlace && this.#hasHope(waiter)) continue;
       const choice = this.choose(waiter.wanting);
       if (choice.kind === 'full') continue;
       this.#waiters.delete(waiter);
@@ -209,15 +233,22 @@ export class EndpointPool implements MemberOwner {
     }
   }
 
+  #hasHope({ wanting: { tried } }: Waiter): boolean {
+    return this.#current.some((member) => member.isOffered && !tried.has(member.key));
+  }
+
   #answered(place: number, watch: NameWatch, answer: EndpointAnswer): void {
     const entry = this.plan.endpoints[place];
     if (entry === undefined) return;
     this.#found[place] = answeredEndpoints(entry, answer);
-    if (this.#rebuild()) {
+    const remembered = [...this.#remembered].filter(([, of]) => of === place);
+    if (this.#rebuild(place)) {
       const endpoints = this.#current.map(({ name }) => name);
       this.tell({ event: 'pool.resolved', pool: this.plan.name, name: watch.question.name, endpoints });
     }
+    for (const [member] of remembered) if (this.#remembered.delete(member)) member.drain();
     this.#noLongerPending(watch);
+    if (this.#current.length > 0) this.#firstAnswers.resolve();
   }
 
   #unanswered(watch: NameWatch, cause: string, failures: number, retryMs: number): void {
@@ -231,32 +262,40 @@ export class EndpointPool implements MemberOwner {
     if (this.#pending.size === 0) this.#firstAnswers.resolve();
   }
 
-  /** True: the set has changed. Turns begin again only then. */
-  #rebuild(): boolean {
+  /** True: the set has changed. Turns begin again only then. @param place of the entry that was answered. */
+  #rebuild(place: number | null): boolean {
     const wanted = mergedEndpoints(this.#found);
-    const shape = JSON.stringify(wanted.map(({ name, priority, weight }) => [name, priority, weight]));
+    const shape = JSON.stringify(
+      wanted.map(({ key, priority, weight, maxConnections }) => [key, priority, weight, maxConnections]),
+    );
     if (shape === this.#shape) return false;
     this.#shape = shape;
     const added: Member[] = [];
     const members = wanted.map((found) => {
-      const known = this.#members.get(found.name);
+      const known = this.#members.get(found.key);
       if (known !== undefined) {
-        known.priority = found.priority;
-        known.weight = found.weight;
+        known.place(found);
+        this.#remembered.delete(known);
         return known;
       }
       const member = new Member(found, this);
       added.push(member);
-      this.#members.set(found.name, member);
+      this.#members.set(found.key, member);
       return member;
     });
     const left = this.#current.filter((member) => !members.includes(member));
     this.#current = members;
-    this.#balancer = createBalancer(this.plan.balance, members);
+    this.#balancer = createBalancer(
+      this.plan.balance,
+      members.map(({ key, weight }) => ({ name: key, weight })),
+    );
     for (const member of added) member.start();
     for (const member of members) if (member.isDraining) member.restore();
-    for (const member of left) member.drain();
-    this.changed();
+    for (const member of left) {
+      if (place !== null && member.leaveOut()) this.#remembered.set(member, place);
+      else member.drain();
+    }
+    this.changed(true);
     return true;
   }
 
@@ -267,7 +306,7 @@ export class EndpointPool implements MemberOwner {
     const endpoints = this.#current.map((member) => ({
       state: member.state,
       ejectedUntilMs: member.ejectedUntilMs,
-      isTried: tried.has(member.name),
+      isTried: tried.has(member.key),
     }));
     return exhaustedCause(this.plan.name, endpoints, unresolved);
   }
@@ -275,6 +314,10 @@ export class EndpointPool implements MemberOwner {
 
 function isUsable(member: Member, priority: number): boolean {
   return member.isOffered && member.hasPlace && member.priority === priority;
+}
+
+function given({ target }: Member, use: EndpointUse | null): Choice {
+  return use === null ? { kind: 'full' } : { kind: 'endpoint', target, use };
 }
 
 const none: ReadonlySet<number> = new Set();

@@ -1,8 +1,8 @@
 /**
  * The endpoints that the entries of a pool stand for: addresses as they are written, names as they were answered last.
  *
- * Decides: what two entries lead to alike is one endpoint with the weight of both; of SRV records those of the lowest priority
- * come first (RFC 2782). Must never do: resolve, or let an answer grow without a bound. Read first: `endpoint-resolver.ts`.
+ * Decides: what two entries lead to alike, address and name for TLS, is one endpoint with the weight and the cap of both; of
+ * SRV records those of the lowest priority come first (RFC 2782). Must never do: resolve, or let an answer grow without a bound. Read first: `endpoint-resolver.ts`.
  */
 import type { Target } from '../../routing/plan.ts';
 import type { DialerPlan, EndpointPlan } from '../../routing/pool-plan.ts';
@@ -11,7 +11,9 @@ import { ipFamily } from '../socket.ts';
 import type { EndpointAnswer, EndpointQuestion, ServiceRecord } from './endpoint-resolver.ts';
 
 export interface FoundEndpoint {
-  /** Says which it is, whatever its place: `10.0.0.1:80`, `unix:/path`. */
+  /** Says which it is, whatever its place; two names that lead to one address are two. */
+  readonly key: string;
+  /** As it is called: `10.0.0.1:80`, `unix:/path`. */
   readonly name: string;
   readonly target: Target;
   /** 0 first. */
@@ -49,27 +51,56 @@ export function answeredEndpoints(entry: EndpointPlan, answer: EndpointAnswer): 
   const { source } = entry;
   if (answer.kind === 'services') return servicesOf(entry, answer.services);
   if (source.kind !== 'address') return [];
-  const addresses = answer.addresses.filter((address) => ipFamily(address) !== 0);
+  const addresses = answer.addresses.filter(isAddress);
   return [...new Set(addresses)]
     .toSorted()
     .slice(0, endpointsPerNameMax)
     .map((host) => found(entry, { host, port: source.port, serverName: source.host }, 0, entry.weight));
 }
 
-/** Each once. */
+/** Why an answer leads nowhere; null where it leads somewhere, or says that the service is decidedly not there (RFC 2782). */
+export function uselessnessOf(answer: EndpointAnswer): string | null {
+  if (answer.kind === 'addresses') return answer.addresses.some(isAddress) ? null : 'the name has no address';
+  const { services } = answer;
+  if (services.length > 0 && services.every(isNowhere)) return null;
+  return services.some(isUsable) ? null : 'the name has no service';
+}
+
+/** Each once. One that an entry does not bound has no bound. */
 export function mergedEndpoints(lists: readonly (readonly FoundEndpoint[])[]): readonly FoundEndpoint[] {
   const merged = new Map<string, FoundEndpoint>();
   for (const one of lists.flat()) {
-    const known = merged.get(one.name);
-    if (known === undefined) merged.set(one.name, one);
-    else merged.set(one.name, { ...known, weight: known.weight + one.weight });
+    const known = merged.get(one.key);
+    merged.set(one.key, known === undefined ? one : both(known, one));
   }
   return [...merged.values()];
 }
 
-/** A single dot says that the service is decidedly not there. */
+function both(known: FoundEndpoint, more: FoundEndpoint): FoundEndpoint {
+  const [one, other] = [known.maxConnections, more.maxConnections];
+  return {
+    ...known,
+    priority: Math.min(known.priority, more.priority),
+    weight: known.weight + more.weight,
+    maxConnections: one === null || other === null ? null : one + other,
+  };
+}
+
+function isAddress(address: string): boolean {
+  return ipFamily(address) !== 0;
+}
+
+/** A single dot; `node:dns` leaves dots at the end out. */
+function isNowhere({ host }: ServiceRecord): boolean {
+  return host === '.' || host === '';
+}
+
+function isUsable(record: ServiceRecord): boolean {
+  return !isNowhere(record) && record.port > 0;
+}
+
 function servicesOf(entry: EndpointPlan, records: readonly ServiceRecord[]): readonly FoundEndpoint[] {
-  const usable = records.filter(({ host, port }) => host !== '.' && host !== '' && port > 0);
+  const usable = records.filter(isUsable);
   const priorities = [...new Set(usable.map(({ priority }) => priority))].toSorted((one, other) => one - other);
   return usable
     .toSorted((one, other) => one.priority - other.priority || compare(one.host, other.host) || one.port - other.port)
@@ -86,7 +117,8 @@ function compare(one: string, other: string): number {
 
 function found(entry: EndpointPlan, target: Target, priority: number, weight: number): FoundEndpoint {
   const name = target.host.startsWith('unix:') ? target.host : addressText(target);
-  return { name, target, priority, weight, maxConnections: entry.maxConnections };
+  const key = target.serverName === undefined ? name : `${name} as ${target.serverName}`;
+  return { key, name, target, priority, weight, maxConnections: entry.maxConnections };
 }
 
 /** RFC 6761 §6.3: never leaves the machine; the dialer knows both of its addresses. */

@@ -11,7 +11,7 @@ import { SlotCounter } from '../../routing/admission.ts';
 import type { Target } from '../../routing/plan.ts';
 import type { PoolPlan } from '../../routing/pool-plan.ts';
 import type { DialSubject, EndpointUse } from '../candidates.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer, TimerTarget } from '../clock.ts';
 import type { Dialer, Endpoint } from '../dialer.ts';
 import { Checking, type CheckVerdict } from './checking.ts';
 import type { CheckResult, EndpointEvent, EndpointStatus } from './endpoint-events.ts';
@@ -25,17 +25,22 @@ export interface MemberOwner {
   /** What a check is to reach, and what goes before everything else. */
   checkOrder(target: Target): Endpoint;
   tell(event: EndpointEvent): void;
+  /** A bug of ours. */
+  broken(error: unknown): void;
   /** It may be given more, or less, than before. */
-  changed(): void;
+  changed(offersLess?: boolean): void;
   /** It was brought down, ejected, or is wanted no more: nobody is to go on with connections that nobody uses. */
   closed(target: Target): void;
   /** Nobody knows it any more. */
   retired(member: Member): void;
 }
 
+const drainIsOver = 'the time to drain is over';
+
 type Outcome = Parameters<EndpointUse['told']>[0];
 
-export class Member implements EndpointHost {
+export class Member implements EndpointHost, TimerTarget {
+  readonly key: string;
   readonly name: string;
   /** The same object as long as the endpoint is known. */
   readonly target: Target;
@@ -43,12 +48,12 @@ export class Member implements EndpointHost {
   priority: number;
   weight: number;
   readonly #owner: MemberOwner;
-  readonly #slots: SlotCounter;
+  readonly #slots = new SlotCounter(null);
+  #maxConnections: number | null;
   readonly #uses = new Set<MemberUse>();
   readonly #chart: EndpointChart;
   /** How many it may be given, by what its chart announced last. */
   #offer: 'all' | 'one' | 'none' = 'none';
-  #downCause: EndpointDownCause | null = null;
   /** The use that took the one place of a half-open breaker. */
   #trial: MemberUse | null = null;
   #check: Checking | null = null;
@@ -57,14 +62,19 @@ export class Member implements EndpointHost {
   #ejectedUntilMs: number | null = null;
   /** True exactly when it has been announced as one that gets nothing. */
   #wasDown = false;
+  /** True exactly when it is known for its health alone: the last answer left it out, and it was not well. */
+  #isAbsent = false;
+  /** When those who were asked to finish must have; null where nobody was. */
+  #deadline: Timer | null = null;
 
   constructor(found: FoundEndpoint, owner: MemberOwner) {
+    this.key = found.key;
     this.name = found.name;
     this.target = found.target;
     this.priority = found.priority;
     this.weight = found.weight;
     this.#owner = owner;
-    this.#slots = new SlotCounter(found.maxConnections);
+    this.#maxConnections = found.maxConnections;
     this.#chart = createEndpointChart(owner.plan.policy, owner.clock, this);
   }
 
@@ -91,8 +101,7 @@ export class Member implements EndpointHost {
   }
 
   get hasPlace(): boolean {
-    const { max, held } = this.#slots;
-    return max === null || held < max;
+    return this.#maxConnections === null || this.#slots.held < this.#maxConnections;
   }
 
   get held(): number {
@@ -112,10 +121,10 @@ export class Member implements EndpointHost {
 
   /** @param tried where it is noted as long as it has not proved to be reachable. */
   take(subject: DialSubject, tried: Set<string>): EndpointUse | null {
-    if (!this.isOffered || !this.#slots.tryClaim()) return null;
+    if (!this.isOffered || !this.hasPlace || !this.#slots.tryClaim()) return null;
     const use = new MemberUse(this, subject, tried);
     this.#uses.add(use);
-    tried.add(this.name);
+    tried.add(this.key);
     if (this.#offer === 'one') {
       // At once, because a chart in the middle of a step hears of it afterwards.
       this.#offer = 'none';
@@ -125,7 +134,22 @@ export class Member implements EndpointHost {
     return use;
   }
 
+  /** It is wanted, with what the entries say of it now. */
+  place({ priority, weight, maxConnections }: FoundEndpoint): void {
+    this.#isAbsent = false;
+    this.priority = priority;
+    this.weight = weight;
+    this.#maxConnections = maxConnections;
+  }
+
+  /** Wanted no more, maybe for a moment: what is known against it is kept as long as it holds. False: nothing is. */
+  leaveOut(): boolean {
+    this.#isAbsent = !this.isOffered && !this.isDraining;
+    return this.#isAbsent;
+  }
+
   drain(): void {
+    this.#isAbsent = false;
     this.#chart.send({ type: 'drain.requested' });
     if (this.#uses.size === 0) this.#chart.send({ type: 'connections.closed' });
   }
@@ -156,7 +180,16 @@ export class Member implements EndpointHost {
     this.#owner.changed();
   }
 
+  /** What it does in between may be the embedder's doing, and must never stop the chart in the middle of a step. */
   perform(command: EndpointCommand): void {
+    try {
+      this.#carryOut(command);
+    } catch (error) {
+      this.#owner.broken(error);
+    }
+  }
+
+  #carryOut(command: EndpointCommand): void {
     switch (command.type) {
       case 'check':
         return this.#startCheck();
@@ -174,7 +207,7 @@ export class Member implements EndpointHost {
         this.#ramp = { share: command.share, rampMs: command.rampMs, sinceMs: this.#owner.clock.nowMs() };
         return undefined;
       case 'killConnections':
-        return this.#lose('kill', 'the time to drain is over', () => true);
+        return this.#lose('kill', drainIsOver, () => true);
     }
   }
 
@@ -182,6 +215,7 @@ export class Member implements EndpointHost {
     if (event.startsWith('xstate.after.check.')) this.#checked(false, 'no answer in time');
     if (to !== 'RETIRED') return;
     this.#offer = 'none';
+    this.#disarm();
     this.#owner.retired(this);
   }
 
@@ -199,7 +233,7 @@ export class Member implements EndpointHost {
       leaf: this.#chart.leaf,
       weight: this.weight * this.share,
       connections: this.#slots.held,
-      connectionsMax: this.#slots.max,
+      connectionsMax: this.#maxConnections,
       failures: this.#chart.context.failures,
       lastCheck: this.#lastCheck,
       ejectedUntilMs: this.#ejectedUntilMs,
@@ -217,12 +251,12 @@ export class Member implements EndpointHost {
     return this.#check.start(this.#owner.dial);
   }
 
-  /** A check that could not be made changes nothing: it says what is known. */
+  /** A check that could not be made changes nothing: what the one before it found is still the last that is known. */
   #checkOver(verdict: CheckVerdict, detail: string): void {
     this.#check = null;
-    const passed = verdict === 'unknown' ? this.#downCause !== 'checks' : verdict === 'passed';
-    this.#checked(passed, detail);
-    this.#chart.send({ type: passed ? 'check.passed' : 'check.failed' });
+    if (verdict === 'unknown') return this.#chart.send({ type: 'check.skipped' });
+    this.#checked(verdict === 'passed', detail);
+    return this.#chart.send({ type: `check.${verdict}` });
   }
 
   #checked(passed: boolean, detail: string): void {
@@ -230,23 +264,25 @@ export class Member implements EndpointHost {
   }
 
   #announce(offer: 'all' | 'one'): void {
+    // Nothing is known against it any more.
+    if (this.#isAbsent) return this.drain();
     this.#offer = offer;
     this.#ejectedUntilMs = null;
     this.#owner.changed();
   }
 
   #announceUp(): void {
-    this.#downCause = null;
+    if (this.#isAbsent) return this.drain();
+    this.#disarm();
     if (this.#wasDown) this.#owner.tell({ event: 'endpoint.up', pool: this.#owner.plan.name, endpoint: this.name });
     this.#wasDown = false;
-    this.#announce('all');
+    return this.#announce('all');
   }
 
   #announceDown(cause: EndpointDownCause): void {
     this.#offer = 'none';
-    this.#downCause = cause;
     this.#ejectedUntilMs = null;
-    if (cause === 'trial') return this.#owner.changed();
+    if (cause === 'trial') return this.#owner.changed(true);
     this.#trial = null;
     this.#wasDown = true;
     const { plan } = this.#owner;
@@ -260,10 +296,28 @@ export class Member implements EndpointHost {
       this.#owner.tell({ event: 'endpoint.down', ...who, cause, detail });
     }
     this.#owner.closed(this.target);
-    if (cause === 'checks' && plan.onEndpointDown !== 'keep') {
-      this.#lose(plan.onEndpointDown, 'its checks say that it is down', (use) => use.isConnected);
-    }
-    return this.#owner.changed();
+    if (cause === 'checks' && plan.onEndpointDown !== 'keep') this.#loseConnected(plan.onEndpointDown);
+    return this.#owner.changed(true);
+  }
+
+  /** Who is asked to finish has as long for it as at an endpoint that is wanted no more. */
+  #loseConnected(manner: 'drain' | 'kill'): void {
+    const { plan, clock } = this.#owner;
+    const { drainMs } = plan.policy;
+    this.#disarm();
+    if (manner === 'drain' && drainMs !== null) this.#deadline = clock.arm(drainMs, this, 0);
+    this.#lose(manner, 'its checks say that it is down', (use) => use.isConnected);
+  }
+
+  /** The time to drain of a DOWN endpoint is over; its chart has that of a DRAINING one. */
+  onTimer(): void {
+    this.#deadline = null;
+    this.#lose('kill', drainIsOver, (use) => use.isConnected);
+  }
+
+  #disarm(): void {
+    if (this.#deadline !== null) this.#owner.clock.cancel(this.#deadline);
+    this.#deadline = null;
   }
 
   #lose(manner: 'drain' | 'kill', why: string, isMeant: (use: MemberUse) => boolean): void {
@@ -293,7 +347,7 @@ class MemberUse implements EndpointUse {
   told(outcome: Outcome): void {
     if (this.#outcome !== null) return;
     this.#outcome = outcome;
-    if (this.isConnected) this.#tried.delete(this.#member.name);
+    if (this.isConnected || outcome === 'untried') this.#tried.delete(this.#member.key);
     this.#member.useTold(this, outcome);
   }
 

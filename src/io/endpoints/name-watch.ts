@@ -2,12 +2,13 @@
  * One name of a pool, asked again and again: as soon as its answer does not hold any more, or after a failure has been
  * waited out.
  *
- * Decides when to ask. A failure changes nothing that is known. Must never do: ask twice at once, wait for an answer for
+ * Decides when to ask. A failure, and an answer that leads nowhere, changes nothing that is known. Must never do: ask twice at once, wait for an answer for
  * ever, or believe one that came too late. Read first: `endpoint-resolver.ts`.
  */
 import type { Clock, Timer, TimerTarget } from '../clock.ts';
 import { causeOf } from '../os-codes.ts';
 import type { EndpointAnswer, EndpointQuestion, EndpointResolver } from './endpoint-resolver.ts';
+import { uselessnessOf } from './found-endpoints.ts';
 
 /** Whatever DNS says, no name is asked for more often than this, and none is believed for longer. */
 export const ttlMinMs = 1_000;
@@ -71,8 +72,8 @@ export class NameWatch implements TimerTarget {
   }
 
   #answered(answer: EndpointAnswer): void {
-    if (answer.kind === 'addresses' && answer.addresses.length === 0) return this.#failed('the name has no address');
-    if (answer.kind === 'services' && answer.services.length === 0) return this.#failed('the name has no service');
+    const useless = uselessnessOf(answer);
+    if (useless !== null) return this.#failed(useless);
     this.#isAsking = false;
     this.#failures = 0;
     this.#arm(Math.min(ttlMaxMs, Math.max(ttlMinMs, answer.ttlMs ?? ttlUnknownMs)));

@@ -18,7 +18,7 @@ export class PoolCandidates implements Candidates {
 
   constructor(pool: EndpointPool, subject: DialSubject) {
     this.#pool = pool;
-    this.#wanting = { subject, tried: new Set<string>() };
+    this.#wanting = { subject, tried: new Set<string>(), preferred: null };
     this.attemptsMax = 1 + Math.min(pool.plan.retries, Math.max(0, pool.size - 1));
   }
 
@@ -45,6 +45,10 @@ export class PoolCandidates implements Candidates {
 
   targets(): Iterable<Target> {
     return this.#pool.targets();
+  }
+
+  prefer(target: Target | null): void {
+    this.#wanting.preferred = target;
   }
 
   stop(): void {

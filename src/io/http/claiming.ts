@@ -14,7 +14,7 @@ import { isLeg, type Address, type Leg } from '../leg.ts';
 import type { ExchangePorts } from './exchange-ports.ts';
 import { ExchangeSubject, type SubjectOwner } from './exchange-subject.ts';
 import type { Claimant, UpstreamPool } from './pool.ts';
-import type { Upstream, UpstreamOwner } from './ports.ts';
+import type { Pinned, Upstream, UpstreamOwner } from './ports.ts';
 
 /** The exchange, as its claiming knows it. */
 export interface ClaimOwner extends UpstreamOwner, SubjectOwner {
@@ -42,6 +42,8 @@ export class Claiming implements Claimant {
   /** Gives up the place in the queue of the endpoints. */
   #giveUp: (() => void) | null = null;
   #dialing: Subscription | null = null;
+  /** When it began to dial. */
+  #dialledAtMs = 0;
   /** True exactly while a place is granted and no leg has come of it. */
   #hasPlace = false;
   /** The question under way, so that a late answer is known as such. */
@@ -78,12 +80,8 @@ export class Claiming implements Claimant {
       const handler = this.#owner.ports.pools.single(`handler|${route.name}`, this.#owner.connectHandler());
       return this.#ask(handler, isFresh);
     }
-    const { pins } = this.#owner.holder;
-    const pool = isFresh || pins.areNone ? null : pins.poolAmong(this.#pools(route, this.#candidates));
-    const pinned = pool === null ? null : pins.take(pool);
-    if (pool === null || pinned === null) return this.#choose(this.#candidates);
-    this.#asking(pool);
-    return this.#owner.acquired(pinned.lend(this.upstreamOwner));
+    this.#candidates.prefer(this.#pinnedTarget(route, this.#candidates));
+    return this.#choose(this.#candidates);
   }
 
   acquired(upstream: Upstream): void {
@@ -97,7 +95,9 @@ export class Claiming implements Claimant {
   }
 
   /** Nothing is dialled any more, or nobody is to go there: another endpoint may do, or the same one by a dial of its own. */
-  reconsider(): void {
+  reconsider(failed: CloseReason | null): void {
+    if (failed !== null) this.#failedBefore = failed;
+    this.#use?.told('untried');
     try {
       this.claim(this.#attempt, this.#isFresh);
     } catch (error) {
@@ -121,6 +121,7 @@ export class Claiming implements Claimant {
     const pool = this.pool;
     if (pool === null) return;
     try {
+      this.#dialledAtMs = this.#owner.ports.clock.nowMs();
       this.#dialing = pool.source.dial({ resolved: () => undefined, securing: () => undefined }).subscribe({
         next: (leg) => this.#opened(pool, leg),
         error: (error) => this.#failed(dialFailureOf(error)),
@@ -136,9 +137,9 @@ export class Claiming implements Claimant {
     this.#dialing?.unsubscribe();
     this.#dialing = null;
     if (!this.#hasPlace) return;
-    const outcome = outcomeOfCut(this.#owner.chart);
+    const outcome = outcomeOfCut(this.#owner.chart, this.#owner.ports.clock.nowMs() - this.#dialledAtMs);
     if (outcome === 'failed') this.#failedBefore = 'timeout.dial';
-    this.#dialEnded(outcome);
+    this.#dialEnded(outcome === 'failed' ? 'timeout.dial' : null);
   }
 
   /** The endpoint is not used any more; what was lent of it has been given back. */
@@ -161,8 +162,15 @@ export class Claiming implements Claimant {
     this.#candidates?.stop();
   }
 
-  *#pools(route: RoutePlan, candidates: Candidates): Iterable<UpstreamPool> {
-    for (const target of candidates.targets()) yield this.#poolOf(route, target);
+  /** Where the client has a connection of its own; its next request goes there and nowhere else. */
+  #pinnedTarget(route: RoutePlan, candidates: Candidates): Target | null {
+    if (this.#isFresh || this.#owner.holder.pins.areNone) return null;
+    for (const target of candidates.targets()) if (this.#pinnedIn(this.#poolOf(route, target)) !== null) return target;
+    return null;
+  }
+
+  #pinnedIn(pool: UpstreamPool): Pinned | null {
+    return this.#isFresh ? null : this.#owner.holder.pins.take(pool, this.#owner.clientIp);
   }
 
   #poolOf(route: RoutePlan, target: Target): UpstreamPool {
@@ -193,15 +201,23 @@ export class Claiming implements Claimant {
       case 'endpoint':
         this.#use = candidate.use;
         if (this.#route === null) return undefined;
-        return this.#ask(this.#poolOf(this.#route, candidate.target), this.#isFresh);
+        return this.#goTo(this.#poolOf(this.#route, candidate.target));
       case 'none':
         // What the attempt before it failed with says more, where there was one.
         return this.#owner.claimFailed(this.#failedBefore ?? candidate.reason, null, candidate.cause, false);
       case 'full':
-        this.#giveUp = this.#candidates?.wait(() => this.reconsider()) ?? null;
+        this.#giveUp = this.#candidates?.wait(() => this.reconsider(null)) ?? null;
         if (this.#giveUp !== null) return undefined;
         return this.#owner.claimFailed('refused.capacity', null, everyoneIsFull, false);
     }
+  }
+
+  /** A connection of the client's own takes a place of its endpoint like any other. */
+  #goTo(pool: UpstreamPool): void {
+    const pinned = this.#pinnedIn(pool);
+    if (pinned === null) return this.#ask(pool, this.#isFresh);
+    this.#asking(pool);
+    return this.acquired(pinned.lend(this.upstreamOwner));
   }
 
   #asking(pool: UpstreamPool): void {
@@ -229,21 +245,25 @@ export class Claiming implements Claimant {
   #failed(failure: DialFailure): void {
     const { reason, code, cause, retryable } = failure;
     this.#failedBefore = reason;
-    this.#dialEnded(outcomeOf(failure));
+    this.#dialEnded(outcomeOf(failure) === 'failed' ? reason : null);
     this.#owner.claimFailed(reason, code, cause, retryable);
   }
 
   #dialerFailed(error: unknown): void {
-    this.#dialEnded('abandoned');
+    this.#dialEnded(null);
     this.#owner.claimFailed('handler.failed', null, error instanceof Error ? error.message : String(error), false);
   }
 
-  /** Nothing came of it: whoever waits for the place, or for what was to come of the dial, is asked after the word was given. */
-  #dialEnded(outcome: 'failed' | 'abandoned'): void {
-    this.#use?.told(outcome);
-    const hadPlace = this.#hasPlace;
+  /**
+   * Nothing came of it: whoever waits for the place, or for what was to come of the dial, is asked after the word was given.
+   * @param failed why, where the endpoint is to blame; else null.
+   */
+  #dialEnded(failed: CloseReason | null): void {
+    const pool = this.#hasPlace ? this.pool : null;
     this.#hasPlace = false;
-    if (hadPlace) this.pool?.giveBack(outcome === 'failed');
+    if (failed !== null) pool?.dialFailed(failed);
+    this.#use?.told(failed === null ? 'abandoned' : 'failed');
+    pool?.giveBack(failed);
     this.letGoEndpoint();
   }
 }

@@ -60,6 +60,8 @@ export interface ExchangeHolder {
   keep(claim: RouteClaim | null): void;
   /** The endpoint of an upgraded connection was brought down. */
   endpointLost(manner: 'drain' | 'kill', cause: string): void;
+  /** A route has taken a request of its: it is worth its slot. Idempotent. */
+  settled(): void;
   /** The number of its next exchange, 1 first. */
   nextExchange(): number;
 }

@@ -56,6 +56,8 @@ export function exchangeRecord(exchange: Exchange, reason: CloseReason): Exchang
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,
     isReused: exchange.wasReused,
+    clientIp: exchange.clientIp,
+    attempts: exchange.chart.context.attempt,
     timeline: stays,
   };
 }

@@ -217,10 +217,13 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
   }
 
   endpointLost(manner: 'drain' | 'kill', cause: string): void {
-    if (this.#upgrading.isHandedOver) return this.holder.endpointLost(manner, cause);
-    if (manner === 'drain') return undefined;
+    if (manner === 'drain' || this.#upgrading.isHandedOver) return this.holder.endpointLost(manner, cause);
     this.cause ??= cause;
-    return this.tell({ type: 'kill.requested', reason: 'upstream.unreachable' });
+    const reason = 'upstream.unreachable';
+    // A client that has seen nothing is told; where nothing was sent, another endpoint may do.
+    if (this.hasBegun) return this.tell({ type: 'kill.requested', reason });
+    if (this.upstream === null) return this.tell({ type: 'dial.failed', reason, retryable: true });
+    return this.tell({ type: 'upstream.failed', reason, retryable: false });
   }
 
   connectHandler(): () => Leg {
@@ -346,7 +349,7 @@ export class Exchange implements ExchangeHandle, ExchangeHost, ClaimOwner, Steer
     const pinned = this.upstream?.pin() ?? null;
     const { pool } = this.claiming;
     if (pinned === null || pool === null) return;
-    if (this.holder.protocol === 'http') this.holder.pins.put(pool, pinned);
+    if (this.holder.protocol === 'http') this.holder.pins.put(pool, this.clientIp, pinned);
     else pinned.letGo();
   }
 

@@ -1,6 +1,7 @@
 /**
  * Upstream connections that belong to one client: once a client has authenticated a connection (NTLM, Negotiate), what
- * comes over it is that client's, so nobody else may ever get it, and the client's next request must.
+ * comes over it is that client's, so nobody else may ever get it, and the client's next request must. A trusted proxy may
+ * bring requests of many clients over one connection, so a pin is of that connection and of the client's address.
  *
  * Decides: which messages bind a connection. Must never do: own a timer; a pinned connection lives as long as its client's.
  * @see RFC 4559 §6 (why the authentication is the connection's), RFC 9110 §11.1
@@ -11,31 +12,37 @@ import type { UpstreamPool } from './pool.ts';
 import type { OwnPools } from './pool-book.ts';
 import type { Pinned } from './ports.ts';
 
+/** One client's connection has so many at most: the one that was pinned first is let go for one more. */
+export const pinsMax = 16;
+
+interface Pin {
+  readonly pool: UpstreamPool;
+  /** The client's address, as far back as it is known to be believed. */
+  readonly clientIp: string;
+  readonly pinned: Pinned;
+}
+
 /** The pinned connections of one client's connection. */
 export class Pins {
-  #pinned: Map<UpstreamPool, Pinned> | null = null;
+  #pins: readonly Pin[] = [];
   #own: OwnPools | null = null;
 
   /** True exactly when the client has no connection of its own: then no pool has to be looked for. */
   get areNone(): boolean {
-    return this.#pinned === null;
+    return this.#pins.length === 0;
   }
 
-  put(pool: UpstreamPool, pinned: Pinned): void {
-    const earlier = this.#pinned?.get(pool);
-    if (earlier !== undefined && earlier !== pinned) earlier.letGo();
-    (this.#pinned ??= new Map()).set(pool, pinned);
+  /** A client has one connection of its own in a pool; and a connection is one client's, the last one that authenticated it. */
+  put(pool: UpstreamPool, clientIp: string, pinned: Pinned): void {
+    const others = this.#pins.filter((pin) => pin.pinned !== pinned && !isOf(pin, pool, clientIp));
+    const kept = others.slice(-(pinsMax - 1));
+    for (const pin of this.#pins) if (pin.pinned !== pinned && !kept.includes(pin)) pin.pinned.letGo();
+    this.#pins = [...kept, { pool, clientIp, pinned }];
   }
 
-  /** The pool, of these, in which the client has a connection of its own that can take a request now. */
-  poolAmong(pools: Iterable<UpstreamPool>): UpstreamPool | null {
-    for (const pool of pools) if (this.take(pool) !== null) return pool;
-    return null;
-  }
-
-  /** The client's own connection in this pool, where it can take a request now. */
-  take(pool: UpstreamPool): Pinned | null {
-    const pinned = this.#pinned?.get(pool);
+  /** This client's own connection in this pool, where it can take a request now. */
+  take(pool: UpstreamPool, clientIp: string): Pinned | null {
+    const pinned = this.#pins.find((pin) => isOf(pin, pool, clientIp))?.pinned;
     return pinned?.canLend === true ? pinned : null;
   }
 
@@ -46,11 +53,15 @@ export class Pins {
   }
 
   letGo(): void {
-    for (const pinned of this.#pinned?.values() ?? []) pinned.letGo();
-    this.#pinned = null;
+    for (const { pinned } of this.#pins) pinned.letGo();
+    this.#pins = [];
     this.#own?.letGo();
     this.#own = null;
   }
+}
+
+function isOf(pin: Pin, pool: UpstreamPool, clientIp: string): boolean {
+  return pin.pool === pool && pin.clientIp === clientIp;
 }
 
 const bindingSchemes = /^(?:ntlm|negotiate|kerberos)(?:\s|$)/i;

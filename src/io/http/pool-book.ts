@@ -5,8 +5,7 @@
  * trusted proxy), so whoever has seen many must not keep them. Must never do: forget a pool that has a connection, or a
  * place for one. Read first: `pool.ts`, `pools.ts`.
  */
-import type { Address } from '../leg.ts';
-import type { UpstreamPool } from './pool.ts';
+import type { EndpointIdentity, UpstreamPool } from './pool.ts';
 
 /** So many are kept without looking at them. */
 const unsweptMin = 64;
@@ -39,11 +38,11 @@ export class PoolBook {
     for (const pool of this.#byKey.values()) pool.drain();
   }
 
-  /** Nobody is to go on with unused connections to that endpoint. */
-  leave({ host, port }: Address): void {
+  /** Nobody is to go on with unused connections to that endpoint, as its own pool of endpoints reaches it. */
+  leave(left: EndpointIdentity): void {
     for (const pool of this.#byKey.values()) {
-      const { address } = pool.source;
-      if (address.host === host && address.port === port) pool.leave();
+      const { endpointOf } = pool.source;
+      if (endpointOf !== null && isSameEndpoint(endpointOf, left)) pool.leave();
     }
   }
 
@@ -52,6 +51,15 @@ export class PoolBook {
     for (const [key, pool] of this.#byKey) if (pool.places === 0 && pool.size === 0) this.#byKey.delete(key);
     this.#sweepAt = Math.max(unsweptMin, 2 * this.#byKey.size);
   }
+}
+
+/** A target is another object once the endpoint was forgotten and has come back. */
+function isSameEndpoint(
+  one: EndpointIdentity,
+  { pool, target: { host, port, serverName } }: EndpointIdentity,
+): boolean {
+  const { target } = one;
+  return one.pool === pool && target.host === host && target.port === port && target.serverName === serverName;
 }
 
 /**

@@ -6,7 +6,10 @@
  * Read first: `pooled-connection.ts`, `carrier.ts`.
  */
 import type { Observable } from 'rxjs';
+import type { CloseReason } from '../../machines/connection/close-reason.ts';
 import type { DialWatch } from '../dialer.ts';
+import type { Target } from '../../routing/plan.ts';
+import type { PoolPlan } from '../../routing/pool-plan.ts';
 import type { Address, Leg } from '../leg.ts';
 import type { Carrier, CarrierOwner } from './carrier.ts';
 import { PooledConnection } from './pooled-connection.ts';
@@ -20,11 +23,19 @@ export const poolIdleMax = 256;
 /** Exchanges that may wait for a place; one more is refused. */
 export const poolWaitersMax = 4096;
 
+/** What one pool of endpoints calls one endpoint. */
+export interface EndpointIdentity {
+  readonly pool: PoolPlan;
+  readonly target: Target;
+}
+
 /** Where a pool's connections lead, and how one is made. */
 export interface PoolSource {
-  /** Everything that carries identity: protocol, endpoint, deadline of an unused connection. */
+  /** Everything that carries identity: protocol, endpoint and its pool, deadline of an unused connection. */
   readonly key: string;
   readonly address: Address;
+  /** Whose endpoint it is; null where it is no pool's. */
+  readonly endpointOf: EndpointIdentity | null;
   readonly poolIdleMs: number | null;
   /** False: every connection serves one exchange (in-process handlers). */
   readonly isKept: boolean;
@@ -42,13 +53,18 @@ export interface Claimant {
   placeGranted(): void;
   /** Neither, and too many wait already. */
   placeRefused(): void;
-  /** What it waited for will not come: the dial of a connection that several share has failed, or nobody is to go there. */
-  reconsider(): void;
+  /**
+   * What it waited for will not come: nobody is to go there, or the dial of a connection that several share has failed.
+   * @param failed why that dial failed; null where none did.
+   */
+  reconsider(failed: CloseReason | null): void;
 }
 
 export class UpstreamPool {
   readonly source: PoolSource;
   readonly #ports: PoolPorts;
+  /** What the dial whose end is being told failed with. */
+  #failed: CloseReason | null = null;
   /** Lendable, the last one used at the end. */
   readonly #lendable: PooledConnection[] = [];
   readonly #waiting = new Set<Claimant>();
@@ -57,6 +73,9 @@ export class UpstreamPool {
   #places = 0;
   /** Places granted of which no connection has come yet. */
   #dialling = 0;
+  /** How often nobody new was to go there, now, and when each claimant was granted its place. */
+  #departures = 0;
+  readonly #grantedAt = new WeakMap<Claimant, number>();
 
   constructor(source: PoolSource, ports: PoolPorts) {
     this.source = source;
@@ -86,15 +105,24 @@ export class UpstreamPool {
     this.#waiting.delete(claimant);
   }
 
-  /** The place that was granted is not used. @param hasFailed true: because the dial failed. */
-  giveBack(hasFailed: boolean): void {
+  /** The dial of a granted place has failed by a fault of the endpoint's, which may be left for that; `giveBack` follows. */
+  dialFailed(reason: CloseReason): void {
+    this.#failed = reason;
+  }
+
+  /** The place that was granted is not used. @param failed why the dial failed, by a fault of the endpoint's; else null. */
+  giveBack(failed: CloseReason | null): void {
+    this.#failed = null;
     this.#dialling -= 1;
     this.#places -= 1;
-    if (hasFailed && this.source.isShared && this.#dialling === 0) this.#askAgain();
+    if (failed !== null && this.source.isShared && this.#dialling === 0) this.#askAgain(failed);
     else this.#serveWaiting();
   }
 
-  /** The leg that was dialled in a granted place; it is the claimant's. Null where it was over before it could be used. */
+  /**
+   * The leg that was dialled in a granted place; it is the claimant's. Null where it was over before it could be used. One
+   * whose place is from before nobody new was to go there serves that claimant alone.
+   */
   opened(leg: Leg, claimant: Claimant): Upstream | null {
     this.#dialling -= 1;
     const connection = new PooledConnection(leg, this, this.#ports);
@@ -102,7 +130,8 @@ export class UpstreamPool {
     connection.start();
     if (!connection.canLend) return null;
     const upstream = connection.lend(claimant.upstreamOwner);
-    if (connection.canLend) this.lendable(connection);
+    if (this.#grantedAt.get(claimant) !== this.#departures) connection.drain();
+    else if (connection.canLend) this.lendable(connection);
     return upstream;
   }
 
@@ -134,8 +163,9 @@ export class UpstreamPool {
 
   /** Nobody new is to go there: as `drain`, and whoever waits may go elsewhere. */
   leave(): void {
+    this.#departures += 1;
     this.drain();
-    this.#askAgain();
+    this.#askAgain(this.#failed);
   }
 
   #take(): PooledConnection | null {
@@ -158,13 +188,14 @@ export class UpstreamPool {
   #grant(claimant: Claimant): void {
     this.#places += 1;
     this.#dialling += 1;
+    this.#grantedAt.set(claimant, this.#departures);
     claimant.placeGranted();
   }
 
-  #askAgain(): void {
+  #askAgain(failed: CloseReason | null): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const claimant of waiting) claimant.reconsider();
+    for (const claimant of waiting) claimant.reconsider(failed);
   }
 
   #serveWaiting(): void {

@@ -1,14 +1,15 @@
 /**
  * Every upstream pool of a proxy, by what its connections are for.
  *
- * Decides: which exchanges may share connections: those of the same endpoint, protocol, deadline, TLS and dialer; and where
+ * Decides: which exchanges may share connections: those of the same endpoint of the same pool, protocol, deadline, TLS and
+ * dialer, so that what one pool finds out of an endpoint concerns its own connections alone; and where
  * upstreams are told whose connection it is, only those of that client, over the one connection that it came by.
  * Must never do: dial, or keep what it was told of an exchange. Read first: `pool.ts`, `pool-book.ts`.
  */
 import { Observable } from 'rxjs';
 import type { InterpreterName } from '../../machines/connection/connection-chart.ts';
 import type { RoutePlan, Target } from '../../routing/plan.ts';
-import type { DialerPlan } from '../../routing/pool-plan.ts';
+import type { DialerPlan, PoolPlan } from '../../routing/pool-plan.ts';
 import type { UpstreamTlsPlan } from '../../routing/tls-plan.ts';
 import type { ChartClock } from '../../machines/chart/chart.ts';
 import type { DialSubject } from '../candidates.ts';
@@ -48,6 +49,7 @@ export class Pools {
   /** One number for each way of securing upstreams, and of reaching them. */
   readonly #securities = new Numbers<UpstreamTlsPlan>();
   readonly #dialers = new Numbers<DialerPlan>();
+  readonly #endpointPools = new Numbers<PoolPlan>();
   #isDraining = false;
 
   constructor({ clock, reports, interpreter, dialerOf }: PoolsParts) {
@@ -87,6 +89,7 @@ export class Pools {
       {
         key,
         address: { host: '', port: 0 },
+        endpointOf: null,
         poolIdleMs: null,
         isKept: false,
         isShared: false,
@@ -109,9 +112,10 @@ export class Pools {
   }
 
   /** The endpoint is down, or is wanted no more: nobody is to go on with unused connections to it. */
-  leave(target: Target): void {
-    this.#shared.leave(target);
-    for (const { book } of this.#own) book.leave(target);
+  leave(target: Target, pool: PoolPlan): void {
+    const left = { pool, target };
+    this.#shared.leave(left);
+    for (const { book } of this.#own) book.leave(left);
   }
 
   #sharedPool(route: RoutePlan, target: Target, protocol: 'http1' | 'h2'): UpstreamPool {
@@ -148,15 +152,19 @@ export class Pools {
     const plan = dialerPlanOf(route);
     const security = tls === null ? 0 : this.#securities.of(tls);
     const dialer = plan.type === 'direct' || plan.type === 'tls' ? 0 : this.#dialers.of(plan);
-    return `${protocol}|${host}|${port}|${serverName}|${route.timeouts.values.poolIdle}|${security}|${dialer}`;
+    const pool = endpointPoolOf(route);
+    const owner = pool === null ? 0 : this.#endpointPools.of(pool);
+    return `${protocol}|${host}|${port}|${serverName}|${route.timeouts.values.poolIdle}|${security}|${dialer}|${owner}`;
   }
 
   #sourceOf(key: string, route: RoutePlan, order: Endpoint, protocol: 'http1' | 'h2'): PoolSource {
     const dial = this.#dialerOf(route, protocol);
+    const pool = endpointPoolOf(route);
     const { host, port } = order;
     return {
       key,
       address: { host, port },
+      endpointOf: pool === null ? null : { pool, target: plainOrder(order) },
       poolIdleMs: route.timeouts.values.poolIdle,
       isKept: true,
       isShared: protocol === 'h2',
@@ -184,6 +192,10 @@ class Numbers<Key extends object> {
     this.#numbers.set(key, this.#last);
     return this.#last;
   }
+}
+
+function endpointPoolOf({ action }: RoutePlan): PoolPlan | null {
+  return action.type === 'forward' ? action.pool : null;
 }
 
 function protocolOf({ action }: RoutePlan): 'http1' | 'h2' {

@@ -5,6 +5,7 @@
  * Decides nothing: the route's admission does. Must never do: give a place back twice, or keep one when nobody goes on using
  * it. Read first: `../route-admission.ts`, `steering.ts`.
  */
+import { stateOf } from '../../machines/chart/chart.ts';
 import type { CloseReason } from '../../machines/connection/close-reason.ts';
 import type { ExchangeFact } from '../../machines/exchange/events.ts';
 import { isUnlimited } from '../../routing/admission.ts';
@@ -18,6 +19,7 @@ export interface PlaceOwner {
   readonly holder: ExchangeHolder;
   readonly ports: ExchangePorts;
   cause: string | null;
+  readonly chart: { readonly leaf: string };
   tell(fact: ExchangeFact): void;
   /** Nothing can be had to send the request on; the exchange waits for it. */
   claimFailed(reason: CloseReason, code: string | null, cause: string, retryable: boolean): void;
@@ -35,6 +37,8 @@ export class RoutePlace implements RouteWaiter, Guest {
   #watched: RoutePlan | null = null;
   /** True exactly when the connection goes on with what the exchange used. */
   #isHandedOver = false;
+  /** The exchange is over; it may come to that while it is being placed, and then nothing is kept. */
+  #isOver = false;
 
   constructor(owner: PlaceOwner) {
     this.#owner = owner;
@@ -58,10 +62,11 @@ export class RoutePlace implements RouteWaiter, Guest {
   /** Asks for a place where the route counts, and hears of its lists from then on; answers why there is none. */
   take(route: RoutePlan, clientIp: () => string): RouteRefusal | null {
     const isCounted = !isUnlimited(route.admission);
-    if (!isCounted && route.onBan === 'keep') return null;
-    this.#ip = clientIp();
+    if (isCounted || route.onBan !== 'keep') this.#ip = clientIp();
     const refusal = isCounted ? this.#claimOn(route) : null;
-    if (refusal !== null || route.onBan === 'keep') return refusal;
+    if (refusal !== null) return refusal;
+    this.#owner.holder.settled();
+    if (route.onBan === 'keep') return null;
     this.#watched = route;
     this.#owner.ports.routeAdmission.access.enter(route, this);
     return null;
@@ -92,6 +97,7 @@ export class RoutePlace implements RouteWaiter, Guest {
 
   /** The exchange is over. */
   letGo(): void {
+    this.#isOver = true;
     this.stopWaiting();
     this.#claim?.release();
     this.#claim = null;
@@ -100,7 +106,7 @@ export class RoutePlace implements RouteWaiter, Guest {
 
   granted(claim: RouteClaim): void {
     this.#leaveQueue = null;
-    this.#claim = claim;
+    this.#keep(claim);
     const tell = this.#whenPlaced;
     this.#whenPlaced = null;
     tell?.();
@@ -114,8 +120,15 @@ export class RoutePlace implements RouteWaiter, Guest {
     if (isWaitedFor) this.#owner.claimFailed('refused.capacity', null, cause, false);
   }
 
+  /** A request that was not sent yet is not sent any more, however gently it goes with those that were. */
   banned(manner: 'drain' | 'kill', cause: string): void {
-    if (manner === 'drain' || this.#isHandedOver) return this.#owner.holder.banned(manner, cause);
+    if (this.#isHandedOver) return this.#owner.holder.banned(manner, cause);
+    if (manner === 'drain') {
+      this.#owner.holder.banned(manner, cause);
+      const { leaf } = this.#owner.chart;
+      if (!isUnsent(leaf)) return undefined;
+      if (mayBeAnswered.has(leaf)) return this.#owner.claimFailed('refused.address', null, cause, false);
+    }
     this.#owner.cause ??= cause;
     return this.#owner.tell({ type: 'kill.requested', reason: 'refused.address' });
   }
@@ -127,10 +140,19 @@ export class RoutePlace implements RouteWaiter, Guest {
     const waiter = route.action.type === 'forward' || route.action.type === 'handler' ? this : null;
     const answer = ports.routeAdmission.claim(route, this.#ip, demand, waiter);
     if (answer.kind === 'refused') return answer;
-    if (answer.kind === 'admitted') this.#claim = answer.claim;
+    if (answer.kind === 'admitted') this.#keep(answer.claim);
     else this.#leaveQueue = () => answer.leave();
+    if (this.#isOver) {
+      this.stopWaiting();
+      return over;
+    }
     if (demand === 'both') holder.routesUsed = (holder.routesUsed ?? new Set()).add(route);
     return null;
+  }
+
+  #keep(claim: RouteClaim): void {
+    if (this.#isOver) claim.release();
+    else this.#claim = claim;
   }
 
   /** Where connections have a rate, the first exchange on the route is counted as one. */
@@ -144,3 +166,17 @@ export class RoutePlace implements RouteWaiter, Guest {
     this.#watched = null;
   }
 }
+
+function isUnsent(leaf: string): boolean {
+  return stateOf(leaf) === 'SNIFFING' || stateOf(leaf) === 'DIALING';
+}
+
+/** Where the exchange waits for what it is sent on, and hears that there is nothing. */
+const mayBeAnswered: ReadonlySet<string> = new Set(['DIALING.QUEUED', 'DIALING.ATTEMPTING']);
+
+const over: RouteRefusal = {
+  kind: 'refused',
+  reason: 'refused.capacity',
+  cause: 'the exchange is over',
+  retryAfterMs: null,
+};

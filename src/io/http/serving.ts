@@ -43,6 +43,7 @@ export interface ServedConnection {
   becomeTunnel(client: Tap, upstream: DetachedLeg, keepAlive: WebSocketKeepAlive | null): void;
   endpointLost(manner: 'drain' | 'kill', cause: string): void;
   banned(manner: 'drain' | 'kill', cause: string): void;
+  settled(): void;
   broken(error: unknown): void;
 }
 
@@ -128,6 +129,10 @@ export class Serving implements ServiceOwner, ExchangeHolder {
 
   banned(manner: 'drain' | 'kill', cause: string): void {
     this.#connection.banned(manner, cause);
+  }
+
+  settled(): void {
+    this.#connection.settled();
   }
 
   nextExchange(): number {

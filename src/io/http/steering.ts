@@ -8,8 +8,15 @@
 import type { CloseReason } from '../../machines/connection/close-reason.ts';
 import { hostOf } from './host-of.ts';
 import { fieldValue, fieldValues } from '../../protocols/http/fields.ts';
+import { forwardedClient, type ForwardedClient } from '../../protocols/http/forwarded-for.ts';
 import { isLastHop } from '../../protocols/http/max-forwards.ts';
-import { hasBody, type HttpProblem, type RequestHead, type ResponseHead } from '../../protocols/http/message.ts';
+import {
+  hasBody,
+  noFields,
+  type HttpProblem,
+  type RequestHead,
+  type ResponseHead,
+} from '../../protocols/http/message.ts';
 import { ownAnswer, type OwnAnswer } from '../../protocols/http/own-answer.ts';
 import { reasonPhrase } from '../../protocols/http/reason-phrase.ts';
 import { validationPath } from '../../protocols/http-validation.ts';
@@ -54,7 +61,8 @@ export class Steering {
   readonly #owner: SteeringOwner;
   readonly #place: RoutePlace;
   #asking: AbortController | null = null;
-  #clientIp: string | null = null;
+  /** Found once for an exchange, because it is asked several times; null until then. */
+  #client: ForwardedClient | null = null;
 
   constructor(owner: SteeringOwner) {
     this.#owner = owner;
@@ -99,16 +107,19 @@ export class Steering {
 
   /** Whose address it is: the peer's, or what trusted proxies in front say, as far back as they can be believed. */
   get clientIp(): string {
-    this.#clientIp ??= this.#findClient();
-    return this.#clientIp;
+    return this.#forwarded.ip;
   }
 
-  #findClient(): string {
+  get #forwarded(): ForwardedClient {
+    this.#client ??= this.#findClient();
+    return this.#client;
+  }
+
+  #findClient(): ForwardedClient {
     const { holder, ports, head } = this.#owner;
     const peer = holder.client.host;
-    if (!ports.isTrusted(peer)) return peer;
-    const said = fieldValues(head?.fields ?? [], 'x-forwarded-for').flatMap((value) => value.split(','));
-    return said.map((one) => one.trim()).findLast((one) => !ports.isTrusted(one)) ?? peer;
+    if (!ports.isTrusted(peer)) return { ip: peer, isCertain: true };
+    return forwardedClient(head?.fields ?? noFields, peer, ports.isTrusted);
   }
 
   /** True exactly when the exchange has its place on the route; else it waits for one, and `whenPlaced` tells. */
@@ -141,8 +152,8 @@ export class Steering {
   }
 
   #admit(route: RoutePlan, path: PathMatch, targets: readonly TargetPlan[], head: RequestHead): void {
-    if (this.#table.restricts(route) && !this.#table.admits(route, this.clientIp))
-      return this.#refuse(route, 'refused.address', `the lists of ${route.name} do not let this address pass`);
+    const denial = this.#denialOn(route);
+    if (denial !== null) return this.#refuse(route, 'refused.address', denial);
     const refusal = this.#place.take(route, () => this.clientIp);
     if (refusal !== null) return this.#refuseFor(route, refusal);
     if (route.authentication === null) return this.#act(route, path, targets, head);
@@ -160,6 +171,15 @@ export class Steering {
     const outcome = authenticator.check(given.length === 1 ? (given[0] ?? null) : null, asking.signal);
     if (outcome instanceof Promise) outcome.then(told).catch((error: unknown) => this.#owner.broken(error));
     else told(outcome);
+  }
+
+  /** Why the address may not pass; null: it may. Where addresses count, nobody passes who may be one or the other. */
+  #denialOn(route: RoutePlan): string | null {
+    const isListed = this.#table.restricts(route);
+    if ((isListed || countsAddresses(route)) && !this.#forwarded.isCertain)
+      return 'X-Forwarded-For and Forwarded name different clients';
+    if (!isListed || this.#table.admits(route, this.clientIp)) return null;
+    return `the lists of ${route.name} do not let this address pass`;
   }
 
   #act(route: RoutePlan, path: PathMatch, targets: readonly TargetPlan[], head: RequestHead): void {
@@ -276,6 +296,11 @@ export class Steering {
 function isElsewhere(tls: SecuredClient | null, host: string | null): boolean {
   if (tls === null || tls.serverName === null || host === null) return false;
   return host !== tls.serverName && !isCovered(tls.covered, host);
+}
+
+/** True exactly when the route has a cap or a rate for each address. */
+function countsAddresses({ admission }: RoutePlan): boolean {
+  return admission.maxConnectionsPerIp !== null || admission.rates.some(({ by }) => by === 'ip');
 }
 
 function schemeIn(text: string | null): 'http' | 'https' | null {

@@ -17,13 +17,20 @@ import type { CertificateMaterial } from './identity.ts';
 import { MaterialFiles } from './material-files.ts';
 import { TicketKeys } from './ticket-keys.ts';
 
+/** TLS to an upstream that no route's `tls` speaks of: a dialer's. */
+export interface DialerTls {
+  /** `pools.db.dialer`, with the file's position where there is one. */
+  readonly configPath: string;
+  readonly tls: UpstreamTlsPlan;
+}
+
 /** What terminating routes need. */
 export interface ServerContexts {
   /**
-   * Reads the files that the plans name; what was made of older ones is forgotten.
-   * @throws ProxyError where one cannot be read, or is no certificate
+   * Reads the files that routes and dialers name; what was made of older ones is forgotten.
+   * @throws ProxyError with all that cannot be read, or is no certificate
    */
-  prepare(plans: readonly TlsPlan[]): Promise<void>;
+  prepare(plans: readonly TlsPlan[], dialers?: readonly DialerTls[]): Promise<void>;
   contextFor(plan: TlsPlan, material: CertificateMaterial): SecureContext;
   /** For handshakes that answer a validation: with the defaults. */
   challengeContextFor(material: CertificateMaterial): SecureContext;
@@ -76,16 +83,17 @@ export class TlsContexts implements ServerContexts, ClientContexts {
     this.#tickets = new TicketKeys(clock);
   }
 
-  async prepare(plans: readonly TlsPlan[]): Promise<void> {
-    for (const { configPath, clientAuth, upstream } of plans) {
-      if (clientAuth !== null) await this.#files.readCertificates(clientAuth.ca, `${configPath}.clientAuth.ca`);
-      if (upstream !== null) await this.#prepareUpstream(upstream, `${configPath}.upstream`);
-    }
+  async prepare(plans: readonly TlsPlan[], dialers: readonly DialerTls[] = []): Promise<void> {
+    const upstreams = [
+      ...plans.flatMap(({ configPath, upstream }) =>
+        upstream === null ? [] : [{ configPath: `${configPath}.upstream`, tls: upstream }],
+      ),
+      ...dialers,
+    ];
+    refuse([...(await this.#readAuthorities(plans)), ...(await this.#readUpstreams(upstreams))]);
     this.close();
-    for (const plan of plans) {
-      this.#tryPolicy(plan);
-      if (plan.upstream !== null) this.#tryUpstream(plan.upstream, plan.configPath);
-    }
+    for (const plan of plans) this.#tryPolicy(plan);
+    for (const upstream of upstreams) this.#tryUpstream(upstream);
   }
 
   contextFor(plan: TlsPlan, material: CertificateMaterial): SecureContext {
@@ -116,11 +124,24 @@ export class TlsContexts implements ServerContexts, ClientContexts {
     this.#clients = new WeakMap();
   }
 
-  async #prepareUpstream({ ca, identity }: UpstreamTlsPlan, where: string): Promise<void> {
-    if (ca !== null) await this.#files.readCertificates(ca, `${where}.ca`);
-    if (identity === null) return;
-    await this.#files.readCertificates(identity.cert, `${where}.identity.cert`);
-    await this.#files.read(identity.key, `${where}.identity.key`);
+  async #readAuthorities(plans: readonly TlsPlan[]): Promise<readonly ProxyError[]> {
+    const wanted = plans.flatMap(({ configPath, clientAuth }) =>
+      clientAuth === null ? [] : [this.#files.readCertificates(clientAuth.ca, `${configPath}.clientAuth.ca`)],
+    );
+    return failuresOf(wanted);
+  }
+
+  async #readUpstreams(upstreams: readonly DialerTls[]): Promise<readonly ProxyError[]> {
+    const wanted = upstreams.flatMap(({ configPath, tls: { ca, identity } }) => [
+      ...(ca === null ? [] : [this.#files.readCertificates(ca, `${configPath}.ca`)]),
+      ...(identity === null
+        ? []
+        : [
+            this.#files.readCertificates(identity.cert, `${configPath}.cert`),
+            this.#files.read(identity.key, `${configPath}.key`),
+          ]),
+    ]);
+    return failuresOf(wanted);
   }
 
   /** Once, so that suites that OpenSSL does not know are told at start and not to every client. */
@@ -135,11 +156,11 @@ export class TlsContexts implements ServerContexts, ClientContexts {
   }
 
   /** Made before the first connection needs it, so that a key of another certificate is told at once. */
-  #tryUpstream(plan: UpstreamTlsPlan, configPath: string): void {
+  #tryUpstream({ configPath, tls }: DialerTls): void {
     try {
-      this.clientContext(plan);
+      this.clientContext(tls);
     } catch (error) {
-      const message = `${configPath}.upstream: OpenSSL does not take the certificate with its key`;
+      const message = `${configPath}: OpenSSL does not take the certificate with its key`;
       throw new ProxyError('SALLYPORT_CERTIFICATE_KEY', message, { cause: error });
     }
   }
@@ -171,6 +192,23 @@ export class TlsContexts implements ServerContexts, ClientContexts {
       ...(ca !== null && { ca }),
     };
   }
+}
+
+/** Every file is looked at, so that all that is wrong is told at once. */
+async function failuresOf(reads: readonly Promise<unknown>[]): Promise<readonly ProxyError[]> {
+  const settled = await Promise.allSettled(reads);
+  return settled.flatMap((one) => {
+    if (one.status === 'fulfilled') return [];
+    if (one.reason instanceof ProxyError) return [one.reason];
+    throw one.reason;
+  });
+}
+
+function refuse(failures: readonly ProxyError[]): void {
+  const [first, ...others] = failures;
+  if (first === undefined) return;
+  if (others.length === 0) throw first;
+  throw new ProxyError(first.code, failures.map(({ message }) => message).join('\n'), { cause: first });
 }
 
 function certificateOf({ cert, key, pfx }: CertificateMaterial): SecureContextOptions {

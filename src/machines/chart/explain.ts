@@ -67,7 +67,7 @@ function silence(record: CloseExplanation, deadline: DeadlineName): string {
     serverFirst: `${client} stayed silent`,
     dial: `${upstream} never answered`,
     dialBudget: `no attempt to reach ${upstream} succeeded`,
-    queue: `no place at ${upstream} became free`,
+    queue: 'no place became free, neither on the route nor at its upstreams',
     backoff: 'the wait before another attempt ended',
     idle: 'no byte moved either way',
     halfClosed: 'one side had ended and no byte of the other moved',

@@ -9,6 +9,8 @@ export type EndpointFact =
   /** The check that was asked for last found what it wanted; at once where the pool has no checks. */
   | { readonly type: 'check.passed' }
   | { readonly type: 'check.failed' }
+  /** It could not be made, for a reason that is this machine's own: nothing is known that was not known before. */
+  | { readonly type: 'check.skipped' }
   /** A connection was made. Need not be told where the last that was told was one too: nothing changes. */
   | { readonly type: 'dial.succeeded' }
   /** A connection was not made, for a reason that is the endpoint's: refused, unreachable, its deadline, its handshake. */
@@ -34,7 +36,7 @@ export type EndpointFactType = EndpointFact['type'];
 export type EndpointDownCause = 'checks' | 'ejected' | 'trial' | 'draining';
 
 export type EndpointCommand =
-  /** Look whether it is well. Answered by `check.passed` or `check.failed`, unless it is cancelled. */
+  /** Look whether it is well. Answered by `check.passed`, `check.failed` or `check.skipped`, unless it is cancelled. */
   | { readonly type: 'check' }
   /** Harmless when it is answered. */
   | { readonly type: 'cancelCheck' }
@@ -52,6 +54,7 @@ export type EndpointCommand =
 const factTypeSet: Readonly<Record<EndpointFactType, true>> = {
   'check.passed': true,
   'check.failed': true,
+  'check.skipped': true,
   'dial.succeeded': true,
   'dial.failed': true,
   'trial.started': true,

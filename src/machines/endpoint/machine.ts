@@ -112,7 +112,11 @@ function watched() {
         entry: 'check',
         exit: 'cancelCheck',
         after: { check: failed },
-        on: { 'check.failed': failed, 'check.passed': { target: 'RESTING', actions: 'forgetChecks' } },
+        on: {
+          'check.failed': failed,
+          'check.passed': { target: 'RESTING', actions: 'forgetChecks' },
+          'check.skipped': 'RESTING',
+        },
       },
     },
   } as const;
@@ -128,12 +132,15 @@ const UP = base.createStateConfig({
     'dial.failed': [{ guard: 'hasFailedTooOften', ...ejected }, { actions: 'countFailure' }],
   },
   states: {
-    /** When nothing is known yet. It is used meanwhile, and its first check decides alone. Resource: the check. */
+    /**
+     * When nothing is known yet. It is used meanwhile, and its first check decides alone; where that could not be made, it
+     * goes on being used, and later ones count. Resource: the check.
+     */
     JOINING: {
       entry: ['setFullWeight', 'check'],
       exit: 'cancelCheck',
       after: { check: at('DOWN') },
-      on: { 'check.passed': 'SETTLED', 'check.failed': at('DOWN') },
+      on: { 'check.passed': 'SETTLED', 'check.failed': at('DOWN'), 'check.skipped': 'SETTLED' },
     },
     /** When it was down, and its weight grows. */
     STARTING: { entry: 'startSlowly', after: { slowStart: 'SETTLED' }, ...watched() },
@@ -181,6 +188,7 @@ const DOWN = base.createStateConfig({
       after: { check: { target: 'RESTING', actions: 'forgetChecks' } },
       on: {
         'check.failed': { target: 'RESTING', actions: 'forgetChecks' },
+        'check.skipped': 'RESTING',
         'check.passed': [
           { guard: 'risesSlowly', target: at('UP.STARTING') },
           { guard: 'hasRisen', target: at('UP.SETTLED') },

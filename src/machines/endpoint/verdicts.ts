@@ -46,6 +46,7 @@ const lateTrial = { ignored: 'the trial is over: its time was up, or checks have
 const unheard: Readonly<Record<EndpointFactType, EndpointVerdict>> = {
   'check.passed': lateCheck,
   'check.failed': lateCheck,
+  'check.skipped': lateCheck,
   'dial.succeeded': lateDial,
   'dial.failed': lateDial,
   'trial.started': { ignored: 'no trial is offered; whoever takes a place asks what was announced last' },
@@ -58,7 +59,7 @@ const unheard: Readonly<Record<EndpointFactType, EndpointVerdict>> = {
   'retire.requested': 'handled',
 };
 
-const checks: readonly EndpointFactType[] = ['check.passed', 'check.failed'];
+const checks: readonly EndpointFactType[] = ['check.passed', 'check.failed', 'check.skipped'];
 const dials: readonly EndpointFactType[] = ['dial.succeeded', 'dial.failed'];
 const ends: readonly EndpointFactType[] = ['trial.passed', 'trial.failed', 'trial.abandoned'];
 
