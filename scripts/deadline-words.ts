@@ -305,6 +305,16 @@ export const limitWords: readonly LimitWords[] = [
     tune: null,
   },
   {
+    name: 'authenticated upstream connections of a client connection',
+    file: 'src/io/http/pins.ts',
+    constant: 'pinsMax',
+    unit: 'count',
+    meaning: 'upstream connections that clients behind one connection have authenticated (NTLM, Negotiate)',
+    why: 'behind a trusted proxy one connection may carry any number of clients',
+    at: 'the oldest is closed; its client authenticates again',
+    tune: null,
+  },
+  {
     name: 'accept queue',
     file: 'src/io/listener.ts',
     constant: 'backlog',
