@@ -75,7 +75,7 @@ export class PoolRig {
     });
     this.pools = new EndpointPools([plan], {
       clock: this.clock,
-      random: () => 0.5,
+      random: drawn(),
       resolver: {
         resolve: (question) => {
           this.asked.push(question);
@@ -171,8 +171,10 @@ export class RigClient implements DialSubject {
   }
 
   succeed(): void {
+    // Whoever still waits has nothing that could succeed.
+    if (this.use === null) return;
     this.isConnected = true;
-    this.use?.told('succeeded');
+    this.use.told('succeeded');
   }
 
   fail(): void {
@@ -237,4 +239,13 @@ export async function started(plan: PoolPlan, prepare: (rig: PoolRig) => void = 
   rig.pools.start();
   await rig.turn();
   return rig;
+}
+
+/** Numbers that look like chance, the same at every run: the minimal standard generator of Park and Miller. */
+function drawn(): () => number {
+  let state = 42;
+  return () => {
+    state = (state * 16_807) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
 }
