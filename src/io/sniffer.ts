@@ -233,9 +233,19 @@ export class Sniffer {
   /** What a refused client speaks, although no route asked, so that it can be answered in its own protocol. */
   #recognise(decision: RouteDecision, sighting: Sighting, prefix: Uint8Array): Sighting {
     if (sighting.protocol !== null || (decision.kind === 'route' && !isRefusedInWords(decision))) return sighting;
-    const found = classify(this.#known, prefix, false);
+    const found = this.#classified(prefix);
+    if (found === null) return sighting;
     if (found.kind === 'needsMore') return { protocol: found.suspected, preface: null };
     return sightingOf(found);
+  }
+
+  /** Null where a detector threw: it was asked for the sake of an answer only, and why the client is refused is known already. */
+  #classified(prefix: Uint8Array): Classification | null {
+    try {
+      return classify(this.#known, prefix, false);
+    } catch {
+      return null;
+    }
   }
 }
 

@@ -127,7 +127,7 @@ peerTest(
     const [http1, h2] = await Promise.all([freePort(), freePort()]);
     const module = nginxStreamModule();
     const answer = 'return 200 "$proxy_protocol_port $connection"';
-    const config = `${module === null ? '' : `load_module ${module};\n`}daemon off; pid FOLDER/pid; error_log FOLDER/error.log;
+    const config = `${module === null ? '' : `load_module ${module};\n`}daemon off; master_process off; pid FOLDER/pid; error_log FOLDER/error.log;
 worker_processes 1; events { worker_connections 512; }
 http { access_log off; client_body_temp_path FOLDER/a; proxy_temp_path FOLDER/b; fastcgi_temp_path FOLDER/c; uwsgi_temp_path FOLDER/d; scgi_temp_path FOLDER/e;
   server { listen 127.0.0.1:${http1} proxy_protocol; location / { ${answer}; } }
