@@ -4,6 +4,7 @@
  * Must never do: show a secret; of a dialer the type and its proxy's address are told, of a check not what it sends.
  * Read first: `check-report.ts`, `../routing/plan.ts`, `../routing/pool-plan.ts`.
  */
+import { isUnixHost } from '../io/unix-path.ts';
 import type { EndpointPolicy } from '../machines/endpoint/context.ts';
 import type {
   AccessPlan,
@@ -80,7 +81,7 @@ function forwardValues(action: ForwardAction): RouteValues['forward'] {
   const { dialer, pool, preservesSource, proxyHeader, targets } = action;
   return {
     pool: pool?.name ?? null,
-    targets: targets.map(({ host, port }) => (port === 0 && !host.startsWith('unix:') ? host : addressOf(host, port))),
+    targets: targets.map(({ host, port }) => (port === 0 && !isUnixHost(host) ? host : addressOf(host, port))),
     dialer: dialerValues(dialer),
     sendProxyProtocol: proxyHeader,
     preserveSourceIP: preservesSource,

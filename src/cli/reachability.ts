@@ -3,6 +3,7 @@
  *
  * Must never do: hold up the start, or decide anything; it is told to people and to nobody else.
  */
+import { isUnixHost } from '../io/unix-path.ts';
 import { Subscription } from 'rxjs';
 import { systemClock, type Clock } from '../io/clock.ts';
 import { createDialer, type DialFailure, type Dialer } from '../io/dialer.ts';
@@ -30,19 +31,19 @@ export async function probeTargets(plan: ProxyPlan): Promise<TargetStates> {
 }
 
 export function targetText({ host, port }: Target): string {
-  return port === 0 && !host.startsWith('unix:') ? `${host}, the port that was asked for` : addressOf(host, port);
+  return port === 0 && !isUnixHost(host) ? `${host}, the port that was asked for` : addressOf(host, port);
 }
 
 /** `[::1]:80`, `a.example:80`, `unix:/run/a.sock`. */
 export function addressOf(host: string, port: number): string {
-  if (host.startsWith('unix:')) return host;
+  if (isUnixHost(host)) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Those that can be dialled as they stand: not by another port, and not through somebody else. */
 function targetsOf(action: ProxyPlan['routes'][number]['action']): readonly Target[] {
   if (action.type !== 'forward' || action.dialer.type !== 'direct' || action.pool !== null) return [];
-  return action.targets.filter(({ host, port }) => port !== 0 || host.startsWith('unix:'));
+  return action.targets.filter(({ host, port }) => port !== 0 || isUnixHost(host));
 }
 
 function probe(target: Target, dial: Dialer, clock: Clock): Promise<string> {

@@ -3,13 +3,14 @@
  * be shed.
  *
  * Decides: who gives way where there is no slot. Of the clients that are still being found out about, and those that HTTP is
- * served for and that have asked no route for anything yet, the oldest of the address that has most of them, and only where it has clearly more than the newcomer's would; never one that
- * is being served or dialled for, and never one that may rightly wait for the server to speak.
+ * served for and that have asked no route for anything yet, the oldest of the address that has most of them, and only where
+ * it has clearly more than the newcomer's would; never one that is being served or dialled for, and never one that may
+ * rightly wait for the server to speak.
  * Must never do: look at a connection that did not tell that it moved. Every question takes the same time under flood.
  * Read first: `acceptor.ts`, `routing/waiting-room.ts`, `routing/crowd.ts`.
  */
 import { stateOf } from '../machines/chart/chart.ts';
-import { compileAddressList } from '../routing/access.ts';
+import { compileTrust } from '../routing/access.ts';
 import { claimTogether, KeyedSlots, type SlotSource } from '../routing/counted-limits.ts';
 import { Crowd } from '../routing/crowd.ts';
 import { holderOf } from '../routing/ip-address.ts';
@@ -111,22 +112,18 @@ export class Entrance {
   /** False once the proxy drains: nobody waits any more. */
   #isOpen = true;
 
-  readonly #trusted: { matches(ip: string): boolean } | null;
+  /** True exactly when that address speaks for others, whose addresses are counted where it says them. */
+  readonly isTrusted: (ip: string) => boolean;
 
   /** @param plan the proxy's, with the cap that is in force. @param trustedProxies of the configuration. */
   constructor(plan: AdmissionPlan, trustedProxies: readonly string[] = []) {
-    this.#trusted = trustedProxies.length === 0 ? null : compileAddressList(trustedProxies);
+    this.isTrusted = compileTrust(trustedProxies);
     this.room = new WaitingRoom(plan, (connection) => connection.admit());
     this.addresses = new AddressLimits(plan, 'the proxy');
   }
 
   get slots(): Door['slots'] {
     return this.room.gate.slots;
-  }
-
-  /** True exactly when that address speaks for others, whose addresses are counted where it says them. */
-  isTrusted(ip: string): boolean {
-    return this.#trusted?.matches(ip) ?? false;
   }
 
   get isOpen(): boolean {

@@ -6,11 +6,12 @@
  */
 import { readHostName } from '../protocols/host-name.ts';
 import { noFields, type Fields } from '../protocols/http/message.ts';
+import { pathOfTarget } from '../protocols/http/target-path.ts';
 import type { RoutePlan, Target } from '../routing/plan.ts';
 import type { TargetContext } from '../routing/pool-plan.ts';
 import type { DialSubject } from './candidates.ts';
 import { ipFamily } from './socket.ts';
-import { isUnixHost } from './unix-path.ts';
+import { unixPathOf } from './unix-path.ts';
 
 export function targetContext(route: RoutePlan, subject: DialSubject, attempt: number): TargetContext {
   const { head } = subject;
@@ -22,17 +23,11 @@ export function targetContext(route: RoutePlan, subject: DialSubject, attempt: n
     clientPort: subject.client.port,
     localPort: subject.local.port,
     serverName: subject.serverName,
-    path: head === null ? null : pathOf(head.target),
+    path: head === null ? null : pathOfTarget(head.target),
     method: head?.method ?? null,
     headers: headersOf(head?.fields ?? noFields),
     attempt,
   };
-}
-
-/** The query may hold secrets, and is no part of a path. */
-function pathOf(target: string): string {
-  const query = target.indexOf('?');
-  return query === -1 ? target : target.slice(0, query);
 }
 
 /** Several of one name as one, as RFC 9110 §5.3 joins them; cookies by a semicolon. */
@@ -55,7 +50,8 @@ export function targetOfAnswer(answer: unknown): Target {
   const unix: unknown = Reflect.get(answer, 'unix');
   if (typeof unix === 'string' && host === undefined) return unixTarget(unix);
   if (typeof host !== 'string') throw new TypeError(`${nonsense}: the host is no text`);
-  if (isUnixHost(host)) return unixTarget(host.slice('unix:'.length));
+  const path = unixPathOf(host);
+  if (path !== null) return unixTarget(path);
   if (!isHost(host)) throw new TypeError(`${nonsense}: the host is neither a name nor an address without brackets`);
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535)
     throw new TypeError(`${nonsense}: the port is not 1 to 65535`);

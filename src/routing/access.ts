@@ -15,6 +15,13 @@ export interface AddressList {
   matches(ip: string): boolean;
 }
 
+/** Whether an address is among those; of an empty list none is, which is asked for every request and costs nothing. */
+export function compileTrust(patterns: readonly string[]): (ip: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const list = compileAddressList(patterns);
+  return (ip) => list.matches(ip);
+}
+
 /** @param patterns without those that `parseAddressPattern` objects to; such a pattern matches nothing. */
 export function compileAddressList(patterns: readonly string[]): AddressList {
   const addresses = new Set<string>();

@@ -5,7 +5,7 @@
  * the new allow list and the old block list. Must never do: forget a guest that has not left, or tell one that has.
  * Read first: `access.ts`, `plan.ts` (AccessPlan, BanManner).
  */
-import { compileAccess, compileAddressList } from './access.ts';
+import { compileAccess, compileTrust } from './access.ts';
 import type { AccessPlan, BanManner, RoutePlan } from './plan.ts';
 
 /** Somebody who was let onto a route. */
@@ -27,8 +27,7 @@ export class RouteAccess {
 
   /** @param trustedProxies who may speak for its clients in HTTP. */
   constructor(routes: readonly RoutePlan[], trustedProxies: readonly string[] = []) {
-    const trusted = compileAddressList(trustedProxies);
-    this.#isTrusted = trustedProxies.length === 0 ? () => false : (ip) => trusted.matches(ip);
+    this.#isTrusted = compileTrust(trustedProxies);
     const compiled = new Map<string, AddressTest>();
     for (const route of routes) {
       if (route.access === null) continue;

@@ -7,6 +7,7 @@
 import type { CheckPlan } from '../../routing/pool-plan.ts';
 import { addressText } from '../address-text.ts';
 import type { Endpoint } from '../dialer.ts';
+import { isUnixHost } from '../unix-path.ts';
 
 export function checkRequest(
   { method, path, host }: Extract<CheckPlan, { type: 'http' }>,
@@ -24,6 +25,6 @@ export function checkRequest(
 
 /** A path is no host. */
 function hostFieldOf({ host, port, serverName }: Endpoint): string {
-  if (host.startsWith('unix:')) return 'localhost';
+  if (isUnixHost(host)) return 'localhost';
   return addressText({ host: serverName ?? host, port });
 }

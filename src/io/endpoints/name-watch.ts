@@ -2,8 +2,8 @@
  * One name of a pool, asked again and again: as soon as its answer does not hold any more, or after a failure has been
  * waited out.
  *
- * Decides when to ask. A failure, and an answer that leads nowhere, changes nothing that is known. Must never do: ask twice at once, wait for an answer for
- * ever, or believe one that came too late. Read first: `endpoint-resolver.ts`.
+ * Decides when to ask. A failure, and an answer that leads nowhere, changes nothing that is known. Must never do: ask twice
+ * at once, wait for an answer for ever, or believe one that came too late. Read first: `endpoint-resolver.ts`.
  */
 import type { Clock, Timer, TimerTarget } from '../clock.ts';
 import { causeOf } from '../os-codes.ts';

@@ -7,6 +7,7 @@ import { stateOf } from '../../machines/chart/chart.ts';
 import { deadlineOf, describeReason, type CloseReason } from '../../machines/connection/close-reason.ts';
 import { addressText } from '../address-text.ts';
 import type { ExchangeRecord, ExchangeSnapshot } from '../reports.ts';
+import { pathOfTarget } from '../../protocols/http/target-path.ts';
 import { round } from '../timeline.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -19,7 +20,7 @@ export function exchangeSnapshot(exchange: Exchange): ExchangeSnapshot {
     upstream: upstream?.address ?? null,
     method: head?.method ?? '',
     authority: head?.authority ?? '',
-    requestPath: pathOf(head?.target),
+    requestPath: pathOfTarget(head?.target ?? ''),
     state: stateOf(chart.leaf),
     leaf: chart.leaf,
     ageMs: round(nowMs - exchange.openedAtMs),
@@ -42,7 +43,7 @@ export function exchangeRecord(exchange: Exchange, reason: CloseReason): Exchang
     protocol: requester.protocol,
     method: head?.method ?? '',
     authority: head?.authority ?? '',
-    requestPath: pathOf(head?.target),
+    requestPath: pathOfTarget(head?.target ?? ''),
     status: exchange.status,
     reason,
     by: describeReason(reason).by,
@@ -72,11 +73,4 @@ function limitOf(
   if (deadline === null) return { deadline, limitMs: null, configPath: route?.configPath ?? null };
   const timeouts = route?.timeouts ?? holder.listener.plan.timeouts;
   return { deadline, limitMs: timeouts.values[deadline], configPath: timeouts.sources[deadline] };
-}
-
-/** The path of a target, without its query. */
-function pathOf(target: string | undefined): string {
-  if (target === undefined) return '';
-  const query = target.indexOf('?');
-  return query === -1 ? target : target.slice(0, query);
 }

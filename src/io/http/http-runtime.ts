@@ -4,7 +4,7 @@
  * Decides: which service a connection gets for what its client speaks, and whose word about other clients is believed.
  * Read first: `service.ts`, `exchange.ts`.
  */
-import { compileAddressList } from '../../routing/access.ts';
+import { compileTrust } from '../../routing/access.ts';
 import type { ProxyPlan } from '../../routing/plan.ts';
 import { createAuthentication } from '../authentication/authentication.ts';
 import type { Clock } from '../clock.ts';
@@ -55,8 +55,7 @@ export function createHttp({
   httpChallenge = () => null,
 }: HttpParts): HttpRuntime {
   const authentication = createAuthentication({ clock });
-  const trusted = compileAddressList(plan.trustedProxies);
-  const isTrusted = plan.trustedProxies.length === 0 ? () => false : (ip: string) => trusted.matches(ip);
+  const isTrusted = compileTrust(plan.trustedProxies);
   const handlers = new HandlerUpstreams({ clock, ledger, report: reports.trouble });
   const pools = new Pools({ clock, reports, dialerOf, interpreter: plan.interpreter });
   const ports: ExchangePorts = {
